@@ -1,0 +1,5 @@
+"""`python -m blindface` is the `blindface` command."""
+
+from blindface.cli.app import main
+
+main()

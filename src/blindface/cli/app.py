@@ -1,0 +1,52 @@
+"""The Typer application, the options that stages share, and how errors reach a person."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindface.errors import BlindfaceError
+
+app = typer.Typer(
+    name="blindface",
+    help="Blind face restoration: from the photographs to the printed table, one command per stage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=True,
+)
+
+ParamsOption = Annotated[
+    list[str],
+    typer.Option(
+        "--params",
+        help='A YAML file in the structure of params.yaml, or inline JSON such as \'{"split": {"seed": 3}}\'. '
+        "May be given several times: later ones win; what none of them names has the default of the full experiment.",
+    ),
+]
+
+ExistingFile = Annotated[Path, typer.Option(dir_okay=False)]
+
+
+def main() -> None:
+    """Run the command line. A user's mistake ends with one sentence on standard error and status 2."""
+    import blindface.cli  # noqa: F401  (its modules register the commands)
+
+    try:
+        app()
+    except BlindfaceError as error:
+        print(f"blindface: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"blindface: {error.strerror}{where}: free space or choose another place and run again", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("blindface: interrupted; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,164 @@
+"""Packed image tables: one Parquet file holds the ids, numbers and raw images of a whole split.
+
+Why one file: thousands of loose files cost Snakemake and DVC tens of seconds per call. Reading needs no code of ours:
+
+    frame = pandas.read_parquet("data/pairs/objective1/test.parquet")
+    image = numpy.frombuffer(frame.blind[0], numpy.uint8).reshape(16, 16, 3)
+
+Image columns are fixed-size binary: raw uint8 RGB in HWC order. Their shape stands in the field's metadata.
+Rows are written in groups, so memory stays flat at any number of images. The bytes of the file depend on nothing
+but the rows and pyarrow's version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from blindface.errors import InputError
+from blindface.files import atomic_path
+from blindface.images import Image
+
+ROW_GROUP = 1024
+
+
+def image_field(name: str, shape: Sequence[int]) -> pa.Field:
+    """The field of an image column whose every image has the same (H, W, 3) shape."""
+    size = int(np.prod(shape))
+    return pa.field(name, pa.binary(size), nullable=False, metadata={"shape": ",".join(map(str, shape))})
+
+
+class PackedWriter:
+    """Writes a packed table group by group; the file appears under its name when the `with` block ends well.
+
+    `columns` maps plain columns to Arrow types, in order; `images` maps image columns to their (H, W, 3).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        columns: Mapping[str, pa.DataType],
+        images: Mapping[str, Sequence[int]] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.images = {name: tuple(shape) for name, shape in (images or {}).items()}
+        fields = [pa.field(name, kind) for name, kind in columns.items()]
+        fields += [image_field(name, shape) for name, shape in self.images.items()]
+        self.schema = pa.schema(fields, metadata=dict(metadata or {}))
+        self._exit = ExitStack()
+        self._writer: pq.ParquetWriter | None = None
+        self.rows = 0
+
+    def __enter__(self) -> PackedWriter:
+        temporary = self._exit.enter_context(atomic_path(self.path))
+        self._writer = self._exit.enter_context(
+            pq.ParquetWriter(temporary, self.schema, compression="zstd", use_dictionary=False, write_statistics=False)
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.__exit__(kind, error, trace)
+
+    def append(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]], images: Mapping[str, Image]) -> None:
+        """Write one row group: equally long plain columns, and images as (N, H, W, 3) uint8 stacks."""
+        assert self._writer is not None, "PackedWriter is used outside its with block"
+        arrays = []
+        for field in self.schema:
+            if field.name in self.images:
+                arrays.append(_image_array(np.asarray(images[field.name]), self.images[field.name], field.type))
+            else:
+                arrays.append(pa.array(columns[field.name], type=field.type))
+        batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        self._writer.write_batch(batch, row_group_size=max(len(batch), 1))
+        self.rows += len(batch)
+
+
+def _image_array(stack: NDArray[Any], shape: tuple[int, ...], kind: pa.DataType) -> pa.Array:
+    if stack.dtype != np.uint8 or stack.shape[1:] != shape:
+        raise ValueError(f"expected a uint8 stack of {shape}, got {stack.dtype} {stack.shape}")
+    buffer = pa.py_buffer(np.ascontiguousarray(stack))
+    return pa.FixedSizeBinaryArray.from_buffers(kind, len(stack), [None, buffer])
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing: make it with the stage that writes it") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} cannot be read as a packed table ({error}): delete it and make it again") from error
+
+
+def _stack(column: pa.Array, field: pa.Field) -> Image:
+    shape = tuple(int(n) for n in field.metadata[b"shape"].decode().split(","))
+    values = np.frombuffer(column.buffers()[1], np.uint8)
+    size = int(np.prod(shape))
+    values = values[column.offset * size : (column.offset + len(column)) * size]
+    return values.reshape(len(column), *shape)
+
+
+def image_shape(path: Path, column: str) -> tuple[int, int, int]:
+    """The (H, W, 3) of an image column."""
+    field = _open(path).schema_arrow.field(column)
+    height, width, channels = (int(n) for n in field.metadata[b"shape"].decode().split(","))
+    return height, width, channels
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The file's own metadata, as given to PackedWriter."""
+    metadata = _open(path).schema_arrow.metadata or {}
+    return {key.decode(): value.decode() for key, value in metadata.items() if key != b"ARROW:schema"}
+
+
+def count_rows(path: Path) -> int:
+    """Number of rows, read from the footer."""
+    return int(_open(path).metadata.num_rows)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """All plain columns (no images) as a data frame, in file order."""
+    file = _open(path)
+    names = [field.name for field in file.schema_arrow if not (field.metadata and b"shape" in field.metadata)]
+    return file.read(columns=names).to_pandas()
+
+
+def iterate_images(path: Path, column: str, batch_size: int = ROW_GROUP) -> Iterator[tuple[list[str], Image]]:
+    """Yield (ids, images (N, H, W, 3) uint8) in file order, at most `batch_size` at a time; memory stays flat."""
+    file = _open(path)
+    field = file.schema_arrow.field(column)
+    for batch in file.iter_batches(batch_size=batch_size, columns=["id", column]):
+        yield batch.column("id").to_pylist(), _stack(batch.column(column), field)
+
+
+def read_images(path: Path, column: str, ids: Sequence[str] | None = None) -> Image:
+    """All images of a column as one (N, H, W, 3) uint8 stack; with `ids`, those images in that order.
+
+    Errors: InputError if an id is not in the file.
+    """
+    wanted = None if ids is None else {name: place for place, name in enumerate(ids)}
+    if wanted is None:
+        stacks = [stack for _, stack in iterate_images(path, column)]
+        return np.concatenate(stacks) if stacks else np.empty((0, *image_shape(path, column)), np.uint8)
+    result = np.empty((len(wanted), *image_shape(path, column)), np.uint8)
+    seen = 0
+    for names, stack in iterate_images(path, column):
+        for name, image in zip(names, stack, strict=True):
+            if name in wanted:
+                result[wanted[name]] = image
+                seen += 1
+    if seen != len(wanted):
+        missing = sorted(set(wanted) - set(read_table(path)["id"]))
+        raise InputError(f"{path} lacks {len(missing)} of the wanted images, first {missing[0]}: make it again")
+    return result

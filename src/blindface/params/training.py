@@ -1,0 +1,96 @@
+"""Parameters of training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from blindface.params.base import Block, setting
+
+PerStep = Annotated[
+    tuple[
+        Annotated[float, Field(ge=0)],
+        Annotated[float, Field(ge=0)],
+        Annotated[float, Field(ge=0)],
+    ],
+    Field(min_length=3, max_length=3),
+]
+
+
+class WeightParams(Block):
+    """The weight of one loss as a function of the epoch: it grows linearly from `start` and then stays.
+
+    weight(epoch, step) = final[step] * min(1, start + (1 - start) * epoch / ramp), epoch counted from 0 with fractions.
+    """
+
+    final: PerStep = setting((0.0, 0.0, 0.0), "Weight at steps 1, 2, 3 after the ramp.")
+    start: float = setting(1.0, "Share of the final weight at the first epoch.", ge=0, le=1)
+    ramp: float = setting(0.0, "Epochs until the final weight is reached; 0: at once.", unit="epochs", ge=0)
+
+
+class PenaltyParams(Block):
+    """Constraints on the critic."""
+
+    gradient: float = setting(10.0, "lambda of the gradient penalty, equation (2).", ge=0)
+    drift: float = setting(0.001, "Weight of the squared critic output, which keeps it near zero.", ge=0)
+
+
+class PerceptualParams(Block):
+    """Features of the perceptual loss, equation (4)."""
+
+    backbone: Literal["vgg19", "vgg19_normalised", "none"] = setting(
+        "vgg19", "vgg19: torchvision's (the paper's); vgg19_normalised: up to relu3_1, small; none: no perceptual loss."
+    )
+    layers: tuple[str, ...] = setting(
+        ("relu1_2", "relu2_2", "relu3_2", "relu4_2"), "Layers whose features are compared (mean absolute difference)."
+    )
+
+
+class ObjectiveParams(Block):
+    """What differs between the two objectives."""
+
+    batch_size: int = setting(32, "Images per batch.", unit="images", ge=1, le=4096)
+    encoder: Literal["none", "plain", "residual"] = setting(
+        "none", "none: the blind image is 16x16; plain: the paper's encoder from 128x128; residual: its future work."
+    )
+    adversarial: WeightParams = setting(WeightParams(final=(1.0, 1.0, 1.0)), "Weight of the adversarial loss.")
+    pixel: WeightParams = setting(WeightParams(final=(100.0, 100.0, 100.0)), "alpha: weight of the absolute error.")
+    perceptual: WeightParams = setting(WeightParams(final=(5.0, 5.0, 5.0)), "beta: weight of the perceptual loss.")
+    attention: WeightParams = setting(
+        WeightParams(final=(0.0, 0.5, 0.25)), "gamma: weight of the landmark attention loss; step 1 has none."
+    )
+
+
+class TrainParams(Block):
+    """Progressive WGAN-GP training; every batch passes steps 1, 2 and 3."""
+
+    seed: int = setting(2024, "Seed of the initial weights, data order and random interpolates.", ge=0)
+    epochs: int = setting(102, "Passes over the training part.", unit="epochs", ge=1, le=100_000)
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: the GPU where there is one.")
+    precision: Literal["fp32", "tf32", "bf16"] = setting(
+        "bf16", "Arithmetic on a GPU (the penalty's norm stays in fp32); on the CPU it is always fp32."
+    )
+    compile: bool = setting(True, "Compile the steps on a GPU; costs one or two minutes once.")
+    deterministic: bool = setting(False, "The same weights to the bit on a rerun on the same machine, a little slower.")
+    generator_channels: int = setting(512, "Channels of the generator at 16x16.", ge=8, le=2048, multiple_of=8)
+    discriminator_channels: int = setting(64, "Channels of the discriminator at 128x128.", ge=4, le=512)
+    learning_rate: float = setting(0.001, "Adam's learning rate of both networks.", gt=0, le=1)
+    learning_rate_decay: float = setting(
+        0.0, "Share of the run, at its end, over which the learning rate falls linearly to zero.", ge=0, le=1
+    )
+    betas: tuple[float, float] = setting((0.0, 0.99), "Adam's exponential decay rates.")
+    ema: float = setting(0.999, "Decay of the generator's moving average per batch; 0: none.", ge=0, lt=1)
+    degradation: Literal["fixed", "fresh"] = setting(
+        "fixed", "fixed: one draw per image, as in the paper; fresh: a new draw at every epoch."
+    )
+    flip: bool = setting(False, "Mirror each image with probability one half at every epoch.")
+    penalty: PenaltyParams = setting(PenaltyParams(), "Constraints on the critic.")
+    perceptual: PerceptualParams = setting(PerceptualParams(), "Features of the perceptual loss.")
+    checkpoint_seconds: float = setting(60.0, "Time between checkpoints.", unit="s", gt=0)
+    checkpoints: int = setting(2, "Number of recent checkpoints that are kept.", ge=1, le=100)
+    validate_every: int = setting(1, "Epochs between validations.", unit="epochs", ge=1)
+    objective1: ObjectiveParams = setting(ObjectiveParams(), "Restore and upscale: 16x16 to 128x128.")
+    objective2: ObjectiveParams = setting(
+        ObjectiveParams(batch_size=16, encoder="plain"), "Restore: 128x128 to 128x128."
+    )
