@@ -90,7 +90,7 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
 
 
 def validate(values: Mapping[str, Any], origin: str = "parameters") -> Params:
-    """Check a nested mapping merged over the defaults. Errors: ParameterError, naming the nearest key for a misspelt one."""
+    """Check a nested mapping merged over the defaults. Errors: ParameterError, with the key nearest to a misspelt one."""
     # Merged first, so that a partial block of objective 2 keeps objective 2's other defaults.
     values = merge(Params().model_dump(mode="json"), values)
     try:

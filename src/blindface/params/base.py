@@ -6,6 +6,7 @@ import difflib
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 from pydantic_core import ErrorDetails
 
 from blindface.errors import ParameterError
@@ -19,7 +20,7 @@ class Block(BaseModel):
 
 def setting(default: Any, description: str, unit: str | None = None, **bounds: Any) -> Any:
     """A parameter: its default (the full LFW experiment), what it means, its unit and its bounds."""
-    extra = {"unit": unit} if unit else None
+    extra: JsonDict | None = {"unit": unit} if unit else None
     return Field(default=default, description=description, json_schema_extra=extra, **bounds)
 
 
