@@ -16,7 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from blindface.errors import ParameterError
-from blindface.params.base import Block, explain, setting
+from blindface.params.base import Block, describe, explain, setting
 from blindface.params.data import (
     OBJECTIVES,
     PARTS,
@@ -60,6 +60,7 @@ __all__ = [
     "TrackParams",
     "TrainParams",
     "WeightParams",
+    "describe",
     "json_schema",
     "load_params",
     "validate",
@@ -90,7 +91,10 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
 
 
 def validate(values: Mapping[str, Any], origin: str = "parameters") -> Params:
-    """Check a nested mapping merged over the defaults. Errors: ParameterError, with the key nearest to a misspelt one."""
+    """Check a nested mapping, merged over the defaults.
+
+    Errors: ParameterError, with the nearest known key for a misspelt one.
+    """
     # Merged first, so that a partial block of objective 2 keeps objective 2's other defaults.
     values = merge(Params().model_dump(mode="json"), values)
     try:

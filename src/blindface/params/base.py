@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -53,3 +55,22 @@ def _keys_at(model: type[Block], location: tuple[int | str, ...]) -> list[str]:
                 if isinstance(option, type) and issubclass(option, Block):
                     current = option
     return list(current.model_fields) if isinstance(current, type) and issubclass(current, Block) else []
+
+
+def describe(block: Block, prefix: str = "") -> Iterator[str]:
+    """One line per key, in file order: `path = value [unit; bounds]  meaning`."""
+    for name, field in type(block).model_fields.items():
+        value = getattr(block, name)
+        if isinstance(value, Block):
+            yield f"{prefix}{name}: {field.description}"
+            yield from describe(value, f"{prefix}{name}.")
+            continue
+        extra = field.json_schema_extra
+        notes = [str(extra["unit"])] if isinstance(extra, dict) and "unit" in extra else []
+        for symbol, key in (("\u2265", "ge"), (">", "gt"), ("\u2264", "le"), ("<", "lt")):
+            notes += [
+                f"{symbol} {getattr(mark, key)}" for mark in field.metadata if getattr(mark, key, None) is not None
+            ]
+        bounds = f" [{'; '.join(notes)}]" if notes else ""
+        shown = json.dumps(block.model_dump(mode="json")[name])
+        yield f"{prefix}{name} = {shown}{bounds}  {field.description}"

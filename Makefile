@@ -1,0 +1,64 @@
+# A fresh machine needs Python 3.11 and make, nothing else.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+READY := $(VENV)/ready
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+SNAKEMAKE := snakemake --cores $(CORES)
+
+.PHONY: help environment report subset full test lint format schema lock ui clean
+
+help: ## what can be done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+environment: $(READY) ## the virtual environment .venv with exact versions
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "blindface needs Python 3.11: set PYTHON=/path/to/python3.11 and run make again"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+report: $(READY) ## the tiny experiment on rendered faces: table and page in build/tiny/reports, minutes on a CPU
+	@$(SNAKEMAKE) --directory build/tiny --configfile config/tiny.yaml
+	@echo
+	@echo "The table: build/tiny/reports/metrics.md"
+	@echo "The page:  build/tiny/reports/index.html"
+
+subset: $(READY) ## a small subset of real LFW photographs, in build/subset; needs the network or BLINDFACE_MIRROR
+	@$(SNAKEMAKE) --directory build/subset --configfile config/light.yaml config/subset.yaml
+
+full: $(READY) ## the full experiment of params.yaml (a GPU is wise)
+	@$(SNAKEMAKE) -- reports/metrics.md
+
+test: $(READY) ## all tests, at most 12 minutes on two cores
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(READY) ## style, types and format of everything
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+format: $(READY) ## put everything into the project's format
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow
+
+schema: $(READY) ## write the JSON schema of the parameters anew
+	blindface schema --output workflow/schemas/params.schema.json
+
+lock: ## write requirements.lock from the current environment
+	(echo "# Exact versions that resolve together on Python 3.11; made by 'make lock', used by 'make environment'."; \
+	 $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | sort -f) > requirements.lock
+
+ui: $(READY) ## MLflow's page of the tiny runs; STORE=mlflow.db for the full experiment's
+	mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///$(CURDIR)/$(or $(STORE),build/tiny/mlflow.db)
+
+clean: ## remove what the tiny and subset runs made
+	chmod -R u+w build 2>/dev/null; rm -rf build

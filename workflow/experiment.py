@@ -1,0 +1,132 @@
+"""What the Snakefile asks of Python: checked parameters, slices of them, and the modules behind each stage."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from blindface.errors import BlindfaceError
+from blindface.params import validate
+
+# A stage's parameters reach it by value, and its paths by the rule: these modules cannot change a result.
+NOT_FOLLOWED = ("blindface.cli", "blindface.cli.app", "blindface.params", "blindface.progress", "blindface.tracking")
+
+
+def absolute_mirror() -> None:
+    """Make a relative BLINDFACE_MIRROR mean the folder seen from where the user called, not from --directory."""
+    for name in ("BLINDFACE_MIRROR", "BLINDFACE_CACHE"):
+        place = os.environ.get(name)
+        if place and not Path(place).is_absolute():
+            os.environ[name] = str((Path(os.environ.get("PWD", ".")) / place).resolve())
+
+
+class Experiment:
+    """The parameters of one run, checked once, handed to the rules in slices."""
+
+    def __init__(self, config: Mapping[str, Any], root: str | Path) -> None:
+        self.source = Path(root) / "src"
+        try:
+            self.values = validate(config, "parameters").model_dump(mode="json")
+        except BlindfaceError as error:
+            # Snakemake would wrap an exception in a traceback; a user's mistake deserves one sentence.
+            print(f"blindface: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+    def slice(self, *keys: str) -> str:
+        """The named keys (`block`, `block.key`, `-block.key` to leave one out) as JSON for `blindface --params`."""
+        result: dict[str, Any] = {}
+        for key in keys:
+            block, _, name = key.removeprefix("-").partition(".")
+            if key.startswith("-"):
+                del result[block][name]
+            elif name:
+                result.setdefault(block, {})[name] = self.values[block][name]
+            else:
+                result[block] = dict(self.values[block])
+        return json.dumps(result)
+
+    def weights_slice(self) -> str:
+        """What decides which weight files are needed, and nothing more."""
+        return self.slice(
+            "fetch.missing",
+            "landmarks.backend",
+            "landmarks.detector",
+            "train.perceptual",
+            "evaluate.lpips",
+            "evaluate.frechet",
+        )
+
+    def pairs_slice(self, objective: str) -> str:
+        """The degradation of one objective: a change of the other one's ranges leaves it alone."""
+        return self.slice("pairs", f"-pairs.{_other(objective)}")
+
+    def train_slice(self, objective: str) -> str:
+        """The training of one objective; the degradation only where it is drawn anew at every epoch."""
+        keys = ["train", f"-train.{_other(objective)}"]
+        if self.values["train"]["degradation"] == "fresh":
+            keys += ["pairs", f"-pairs.{_other(objective)}"]
+        return self.slice(*keys)
+
+    def modules(self, stage: str) -> list[str]:
+        """Paths of the source modules that `blindface <stage>` imports, directly or not, relative to here.
+
+        Snakemake compares them by content: an edit reruns the stages it touches and no others.
+        """
+        return [os.path.relpath(path) for path in imported_files(self.source, f"blindface.cli.{stage}")]
+
+
+def _other(objective: str) -> str:
+    return "objective2" if objective == "objective1" else "objective1"
+
+
+@cache
+def imported_files(source: Path, module: str) -> tuple[Path, ...]:
+    """The files of a module of the package and of all it imports, by reading the import statements.
+
+    The data files beside a module (registry, templates) count as parts of its package.
+    """
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = _module_file(source, name)
+        if path is None or name in found or name in NOT_FOLLOWED or name.startswith("blindface.params."):
+            continue
+        found[name] = path
+        waiting += _imports(path, name)
+    files = set(found.values())
+    for path in found.values():
+        if path.name == "__init__.py" and path.parent.name != "blindface":
+            files |= {file for file in path.parent.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")}
+    return tuple(sorted(files))
+
+
+def _module_file(source: Path, name: str) -> Path | None:
+    stem = source.joinpath(*name.split("."))
+    for path in (stem / "__init__.py", stem.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def _imports(path: Path, name: str) -> list[str]:
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*parents, base]).rstrip(".")
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    wanted = [found for found in names if found.partition(".")[0] == "blindface"]
+    # Importing a.b.c runs a and a.b too.
+    return [".".join(found.split(".")[:depth]) for found in wanted for depth in range(1, found.count(".") + 2)]

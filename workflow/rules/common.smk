@@ -1,0 +1,23 @@
+# What all rules share: checked parameters, their slices, and the source modules behind each stage.
+from experiment import Experiment, absolute_mirror
+
+absolute_mirror()
+EXPERIMENT = Experiment(config, workflow.basedir)
+TRACK = EXPERIMENT.slice("track")
+OBJECTIVES = ["objective1", "objective2"]
+PARTS = ["train", "validation", "test"]
+
+# What each restored set is made from: its pairs, and the models it passes in order.
+METHODS = {
+    "blind1": {"pairs": "objective1", "models": []},
+    "objective1": {"pairs": "objective1", "models": ["objective1"]},
+    "sequence": {"pairs": "objective1", "models": ["objective1", "objective2"]},
+    "blind2": {"pairs": "objective2", "models": []},
+    "objective2": {"pairs": "objective2", "models": ["objective2"]},
+}
+
+
+wildcard_constraints:
+    objective="|".join(OBJECTIVES),
+    part="|".join(PARTS),
+    method="|".join(METHODS),

@@ -1,0 +1,26 @@
+# Metrics of each restored set, per image and over batches.
+
+
+rule evaluate:
+    input:
+        restored=rules.restore.output.restored,
+        targets=rules.make_targets.output.targets,
+        landmarks=rules.detect_landmarks.output.landmarks,
+        weights=rules.fetch_weights.output.manifest,
+        code=EXPERIMENT.modules("evaluate"),
+    output:
+        scores="data/scores/{method}.json",
+        images="data/scores/{method}.parquet",
+    log:
+        "logs/evaluate.{method}.log",
+    benchmark:
+        "logs/benchmarks/evaluate.{method}.tsv"
+    threads: 2
+    params:
+        slice=EXPERIMENT.slice("evaluate"),
+    message:
+        "Evaluating {wildcards.method}"
+    shell:
+        "blindface evaluate --params {params.slice:q} --method {wildcards.method} --restored {input.restored}"
+        " --targets {input.targets} --landmarks {input.landmarks} --weights {input.weights}"
+        " --images {output.images} --output {output.scores} 2>&1 | tee {log}"

@@ -1,0 +1,24 @@
+# 68 facial landmarks of the targets.
+
+
+rule detect_landmarks:
+    input:
+        targets=rules.make_targets.output.targets,
+        split=rules.split.output.split,
+        archive=rules.fetch_photographs.output.archive,
+        weights=rules.fetch_weights.output.manifest,
+        code=EXPERIMENT.modules("landmarks"),
+    output:
+        landmarks="data/landmarks.parquet",
+    log:
+        "logs/detect_landmarks.log",
+    benchmark:
+        "logs/benchmarks/detect_landmarks.tsv"
+    threads: 8
+    params:
+        slice=EXPERIMENT.slice("landmarks"),
+    message:
+        "Finding the facial landmarks"
+    shell:
+        "blindface landmarks --params {params.slice:q} --targets {input.targets} --split {input.split}"
+        " --archive {input.archive} --weights {input.weights} --output {output.landmarks} 2>&1 | tee {log}"

@@ -1,0 +1,32 @@
+# Progressive WGAN-GP training of one objective; a killed run goes on from its last checkpoint.
+
+
+rule train:
+    input:
+        targets=rules.make_targets.output.targets,
+        train="data/pairs/{objective}/train.parquet",
+        validation="data/pairs/{objective}/validation.parquet",
+        landmarks=rules.detect_landmarks.output.landmarks,
+        weights=rules.fetch_weights.output.manifest,
+        checked=rules.check_data.output.checked,
+        code=EXPERIMENT.modules("train"),
+    output:
+        generator="data/models/{objective}/generator.safetensors",
+        history="data/models/{objective}/history.csv",
+        run="data/models/{objective}/run.json",
+    log:
+        "logs/train.{objective}.log",
+    benchmark:
+        "logs/benchmarks/train.{objective}.tsv"
+    threads: 2
+    resources:
+        gpu=1,
+    params:
+        slice=lambda wildcards: EXPERIMENT.train_slice(wildcards.objective),
+        folder=lambda wildcards, output: os.path.dirname(output.generator),
+    message:
+        "Training {wildcards.objective}"
+    shell:
+        "blindface train --params {params.slice:q} --params {TRACK:q} --objective {wildcards.objective}"
+        " --targets {input.targets} --train {input.train} --validation {input.validation}"
+        " --landmarks {input.landmarks} --weights {input.weights} --output {params.folder} 2>&1 | tee {log}"
