@@ -1,0 +1,174 @@
+"""The training images on the device, and the batches cut from them.
+
+All targets and blind images stay on the device as uint8 (13,000 targets of 128x128 are 650 MB), so no loader feeds the
+loop. Order, mirroring and random draws of an epoch are functions of (seed, objective, epoch, image id) alone: a
+position (epoch, batch) is all that a resumed run needs. The last incomplete batch of an epoch is dropped; as the order
+changes with the epoch, every image is still seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from blindface import packed
+from blindface.errors import InputError, ParameterError
+from blindface.images import to_signed
+from blindface.randomness import derive_seed, generator
+
+MIRRORED_POINTS: tuple[int, ...] = (
+    *range(16, -1, -1),  # jaw
+    *range(26, 16, -1),  # brows
+    *range(27, 31),  # bridge of the nose
+    *range(35, 30, -1),  # nostrils
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),  # outer lips
+    *(64, 63, 62, 61, 60, 67, 66, 65),  # inner lips
+)
+"""Place in the mirrored face of each of the 68 points: the left eye's corner becomes the right eye's."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one update sees.
+
+    blind: (N, 3, u, u) float in [-1, 1]; targets: steps 1, 2, 3 at 32, 64, 128 px, (N, 3, S, S) float in [-1, 1];
+    points: per step (N, 68, 2) as x, y in pixels of that size (step 1 has none and gets step 2's halved);
+    found: (N,) bool, False where no face was found.
+    """
+
+    blind: Tensor
+    targets: tuple[Tensor, Tensor, Tensor]
+    points: tuple[Tensor, Tensor, Tensor]
+    found: Tensor
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One part of the data on the device: ids in file order and, row by row, images and landmarks.
+
+    targets: (N, 128, 128, 3) uint8; blinds: (N, u, u, 3) uint8; points_128 and points_64: (N, 68, 2) float32 in
+    pixels of 128x128 and 64x64, zeros where not found; found: (N,) bool.
+    """
+
+    ids: tuple[str, ...]
+    targets: Tensor
+    blinds: Tensor
+    points_128: Tensor
+    points_64: Tensor
+    found: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def batch(self, rows: Tensor, mirrored: Tensor | None = None, blinds: Tensor | None = None) -> Batch:
+        """Cut a batch: `rows` (N,) int64 and `mirrored` (N,) bool on the device; `blinds` replaces the stored ones."""
+        blind = to_signed((self.blinds if blinds is None else blinds)[rows])
+        target = to_signed(self.targets[rows])
+        points_128, points_64 = self.points_128[rows], self.points_64[rows]
+        if mirrored is not None:
+            wide = mirrored[:, None, None, None]
+            blind = torch.where(wide, blind.flip(3), blind)
+            target = torch.where(wide, target.flip(3), target)
+            points_128 = torch.where(mirrored[:, None, None], mirror_points(points_128, 128), points_128)
+            points_64 = torch.where(mirrored[:, None, None], mirror_points(points_64, 64), points_64)
+        half = avg_pool2d(target, 2)
+        return Batch(
+            blind=blind,
+            targets=(avg_pool2d(half, 2), half, target),
+            points=(points_64 / 2 - 0.25, points_64, points_128),
+            found=self.found[rows],
+        )
+
+
+def mirror_points(points: Tensor, size: int) -> Tensor:
+    """Landmarks (N, 68, 2) in the mirrored image of `size` px: x becomes size - 1 - x, left and right swap names."""
+    swapped = points[:, list(MIRRORED_POINTS)]
+    return torch.stack((size - 1 - swapped[..., 0], swapped[..., 1]), dim=-1)
+
+
+def load_set(targets: Path, pairs: Path, landmarks: Path | None, device: torch.device) -> ImageSet:
+    """Load one part: the ids of `pairs`, their targets and landmarks, all on `device`.
+
+    Without landmarks no face counts as found. Errors: InputError if a file is broken or lacks an id of `pairs`.
+    """
+    ids = [str(name) for name in packed.read_table(pairs)["id"]]
+    points = load_points(landmarks, ids)
+    return ImageSet(
+        ids=tuple(ids),
+        targets=torch.from_numpy(packed.read_images(targets, "target", ids)).to(device),
+        blinds=torch.from_numpy(packed.read_images(pairs, "blind")).to(device),
+        points_128=torch.from_numpy(points[0]).to(device),
+        points_64=torch.from_numpy(points[1]).to(device),
+        found=torch.from_numpy(points[2]).to(device),
+    )
+
+
+def load_points(
+    landmarks: Path | None, ids: Sequence[str]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Landmarks of `ids`, in that order: (N, 68, 2) at 128 px, the same at 64 px, and (N,) whether a face was found."""
+    points_128 = np.zeros((len(ids), 68, 2), np.float32)
+    points_64 = np.zeros_like(points_128)
+    found = np.zeros(len(ids), np.bool_)
+    if landmarks is None or not ids:
+        return points_128, points_64, found
+    table = packed.read_table(landmarks).set_index("id")
+    missing = [name for name in ids if name not in table.index]
+    if missing:
+        raise InputError(
+            f"{landmarks} lacks {len(missing)} images, first {missing[0]}: make it again from these targets"
+        )
+    table = table.loc[list(ids)]
+    found[:] = table["found"].to_numpy(bool)
+    for stack, column in ((points_128, "points_128"), (points_64, "points_64")):
+        values = np.stack([np.asarray(row, np.float32).reshape(68, 2) for row in table[column]])
+        good = found & np.isfinite(values).all(axis=(1, 2))
+        stack[good] = values[good]
+        found &= good
+    return points_128, points_64, found
+
+
+@dataclass(frozen=True)
+class EpochDraws:
+    """All randomness of one epoch, drawn at its start and kept on the device.
+
+    rows: (B, N) int64, the images of each batch; mirrored: (B, N) bool, or None where nothing is mirrored;
+    mix: (B, 3, N, 1, 1, 1) float32 uniform in [0, 1), the places of the gradient penalty's interpolates.
+    """
+
+    rows: Tensor
+    mirrored: Tensor | None
+    mix: Tensor
+
+
+def draw_epoch(
+    seed: int, objective: str, epoch: int, ids: Sequence[str], batch_size: int, flip: bool, device: torch.device
+) -> EpochDraws:
+    """The draws of `epoch`, functions of (seed, objective, epoch, id): equal on every machine and after any restart."""
+    batches = count_batches(len(ids), batch_size)
+    order = generator(seed, "order", objective, epoch).permutation(len(ids))[: batches * batch_size]
+    mix = generator(seed, "mix", objective, epoch).random((batches, 3, batch_size, 1, 1, 1), dtype=np.float32)
+    mirrored = None
+    if flip:
+        sides = np.array([derive_seed(seed, "flip", epoch, ids[row]) & 1 for row in order], np.bool_)
+        mirrored = torch.from_numpy(sides.reshape(batches, batch_size)).to(device)
+    rows = torch.from_numpy(order.astype(np.int64).reshape(batches, batch_size)).to(device)
+    return EpochDraws(rows=rows, mirrored=mirrored, mix=torch.from_numpy(mix).to(device))
+
+
+def count_batches(images: int, batch_size: int) -> int:
+    """Whole batches of an epoch. Errors: ParameterError if there are fewer images than one batch holds."""
+    if images < batch_size:
+        raise ParameterError(
+            f"the training part holds {images} images, fewer than one batch of {batch_size}: "
+            "lower batch_size of the objective or add images"
+        )
+    return images // batch_size
