@@ -1,0 +1,92 @@
+"""Packed image tables: whole or absent, equal bytes, readable without this project."""
+
+from __future__ import annotations
+
+import errno
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from blindface import packed
+from blindface.errors import InputError
+
+
+def _write(path, count=5, group=2):
+    images = np.random.default_rng(3).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
+    ids = [f"A/A_{i:04d}" for i in range(count)]
+    with packed.PackedWriter(path, {"id": pa.string(), "q": pa.int32()}, {"blind": (4, 4, 3)}, {"note": "x"}) as writer:
+        for start in range(0, count, group):
+            stop = min(start + group, count)
+            writer.append({"id": ids[start:stop], "q": np.arange(start, stop)}, {"blind": images[start:stop]})
+    return ids, images
+
+
+def test_images_come_back_as_written(tmp_path):
+    ids, images = _write(tmp_path / "a.parquet")
+    assert np.array_equal(packed.read_images(tmp_path / "a.parquet", "blind"), images)
+    assert packed.read_table(tmp_path / "a.parquet")["id"].tolist() == ids
+    assert packed.count_rows(tmp_path / "a.parquet") == 5
+    assert packed.read_metadata(tmp_path / "a.parquet")["note"] == "x"
+
+
+def test_images_come_back_in_the_order_asked_for(tmp_path):
+    ids, images = _write(tmp_path / "a.parquet")
+    wanted = [ids[4], ids[0], ids[3]]
+    assert np.array_equal(packed.read_images(tmp_path / "a.parquet", "blind", wanted), images[[4, 0, 3]])
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 100])
+def test_iteration_covers_every_image_once_at_any_batch_size(tmp_path, batch):
+    ids, images = _write(tmp_path / "a.parquet")
+    parts = list(packed.iterate_images(tmp_path / "a.parquet", "blind", batch))
+    assert [name for names, _ in parts for name in names] == ids
+    assert np.array_equal(np.concatenate([stack for _, stack in parts]), images)
+
+
+def test_pandas_alone_reads_an_image(tmp_path):
+    _, images = _write(tmp_path / "a.parquet")
+    frame = pd.read_parquet(tmp_path / "a.parquet")
+    assert np.array_equal(np.frombuffer(frame.blind[2], np.uint8).reshape(4, 4, 3), images[2])
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path):
+    _write(tmp_path / "a.parquet")
+    _write(tmp_path / "b.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_an_error_leaves_nothing_behind(tmp_path):
+    with (
+        pytest.raises(ValueError, match="expected a uint8 stack"),
+        packed.PackedWriter(tmp_path / "a.parquet", {"id": pa.string()}, {"blind": (4, 4, 3)}) as writer,
+    ):
+        writer.append({"id": ["x"]}, {"blind": np.zeros((1, 4, 4, 3), np.float32)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
+    from blindface import files
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(InputError, match="no space left on the disk"):
+        files.write_text(tmp_path / "x.txt", "hello")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_and_broken_files_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.parquet is missing"):
+        packed.read_table(tmp_path / "none.parquet")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(InputError, match=r"broken\.parquet cannot be read"):
+        packed.read_table(tmp_path / "broken.parquet")
+
+
+def test_an_unknown_id_is_named(tmp_path):
+    _write(tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="B/B_0001"):
+        packed.read_images(tmp_path / "a.parquet", "blind", ["B/B_0001"])

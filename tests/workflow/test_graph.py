@@ -1,0 +1,114 @@
+"""The graph: it stands, it reruns what a change touches, and a user's mistake is one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import experiment  # noqa: E402
+
+
+def snakemake(*words: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a working directory of its own, without mirror and without network."""
+    environment = {name: value for name, value in os.environ.items() if name != "BLINDFACE_MIRROR"}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory), *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def jobs_of(result: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    table = re.findall(r"^(\w+)\s+(\d+)$", result.stdout + result.stderr, re.MULTILINE)
+    return {name: int(count) for name, count in table if name != "total"}
+
+
+def test_the_full_experiment_plans_without_a_network(tmp_path):
+    result = snakemake("--cores", "8", "-n", "reports/metrics.md", directory=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert jobs_of(result) == {
+        "fetch_photographs": 1,
+        "fetch_weights": 1,
+        "make_targets": 1,
+        "split": 1,
+        "degrade": 6,
+        "detect_landmarks": 1,
+        "check_data": 1,
+        "train": 2,
+        "restore": 5,
+        "restore_steps": 2,
+        "evaluate": 5,
+        "write_report": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (["train={epoch: 3}"], "unknown parameter 'train.epoch', did you mean 'epochs'?"),
+        (["train={epochs: -1}"], "parameter 'train.epochs' is -1"),
+    ],
+)
+def test_a_bad_parameter_stops_before_any_rule_with_one_sentence(tmp_path, values, sentence):
+    result = snakemake("--cores", "1", "-n", "--config", *values, directory=tmp_path)
+    assert result.returncode != 0
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_rules_pass_lint(tmp_path):
+    result = snakemake("--lint", directory=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def an_experiment(**changes) -> experiment.Experiment:
+    return experiment.Experiment(changes, ROOT)
+
+
+def test_a_slice_holds_what_its_stage_reads_and_nothing_else():
+    assert json.loads(an_experiment().slice("split.seed", "evaluate")).keys() == {"split", "evaluate"}
+    assert "objective2" not in json.loads(an_experiment().pairs_slice("objective1"))["pairs"]
+
+
+def test_a_loss_weight_of_objective2_leaves_objective1_alone():
+    before, after = an_experiment(), an_experiment(train={"objective2": {"pixel": {"final": [1, 2, 3]}}})
+    assert before.train_slice("objective1") == after.train_slice("objective1")
+    assert before.train_slice("objective2") != after.train_slice("objective2")
+
+
+def test_degradation_is_a_parameter_of_training_only_when_drawn_anew():
+    assert "pairs" not in json.loads(an_experiment().train_slice("objective1"))
+    fresh = an_experiment(train={"degradation": "fresh"})
+    assert json.loads(fresh.train_slice("objective1"))["pairs"]["objective1"]["u"] == 16
+
+
+def test_source_modules_are_found_by_their_imports():
+    source = ROOT / "src"
+    names = {path.relative_to(source).as_posix() for path in experiment.imported_files(source, "blindface.cli.split")}
+    assert {"blindface/cli/split.py", "blindface/split.py", "blindface/randomness.py"} <= names
+    assert not [name for name in names if "training" in name or "params" in name]
+
+
+def test_an_import_inside_a_function_counts(tmp_path):
+    package = tmp_path / "blindface"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("def f():\n    from blindface import b\n")
+    (package / "b.py").write_text("from . import c\n")
+    (package / "c.py").write_text("")
+    names = [path.name for path in experiment.imported_files(tmp_path, "blindface.a")]
+    assert names == ["__init__.py", "a.py", "b.py", "c.py"]
