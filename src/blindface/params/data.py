@@ -96,6 +96,10 @@ class PairsParams(Block):
         "radius",
         "How k becomes an odd kernel: radius: size 2k+1; odd_up: k or k+1; odd_down: k or k-1, whichever is odd.",
     )
+    border: Literal["reflect_101", "reflect", "replicate"] = setting(
+        "reflect_101",
+        "What the kernel sees beyond the border: mirrored without or with the outermost pixel, or that pixel.",
+    )
     reduction: Interpolation = setting("linear", "Interpolation of the reduction to s x s.")
     enlargement: Interpolation = setting("linear", "Interpolation of the change to u x u.")
     chroma: Literal["420", "422", "444"] = setting("420", "Chroma subsampling of the JPEG encoder.")
