@@ -16,7 +16,9 @@ rule check_data:
         "logs/benchmarks/check_data.tsv"
     params:
         slice=EXPERIMENT.slice("split", "pairs"),
-        pairs=lambda wildcards, input: " ".join(f"--pairs {path}" for path in input.pairs),
+        pairs=lambda wildcards, input: " ".join(
+            f"--pairs {path}" for path in input.pairs
+        ),
     message:
         "Checking the made data"
     shell:

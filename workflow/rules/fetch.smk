@@ -51,7 +51,10 @@ rule make_targets:
     threads: 8
     params:
         slice=EXPERIMENT.slice(
-            "fetch.target_size", "fetch.interpolation", "fetch.smallest_side", "fetch.skip_limit"
+            "fetch.target_size",
+            "fetch.interpolation",
+            "fetch.smallest_side",
+            "fetch.skip_limit",
         ),
     message:
         "Decoding the photographs to targets"

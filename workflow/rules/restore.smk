@@ -2,7 +2,9 @@
 
 
 def models_of(wildcards):
-    return expand(rules.train.output.generator, objective=METHODS[wildcards.method]["models"])
+    return expand(
+        rules.train.output.generator, objective=METHODS[wildcards.method]["models"]
+    )
 
 
 rule restore:
@@ -22,7 +24,9 @@ rule restore:
         gpu=1,
     params:
         slice=EXPERIMENT.slice("restore"),
-        models=lambda wildcards, input: " ".join(f"--model {path}" for path in input.models),
+        models=lambda wildcards, input: " ".join(
+            f"--model {path}" for path in input.models
+        ),
     message:
         "Restoring the test part by {wildcards.method}"
     shell:
