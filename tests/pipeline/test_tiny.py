@@ -1,0 +1,67 @@
+"""From photographs to report, twice: the same bytes, and nothing to do on a second call."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from blindface.files import sha256_file
+from tests.pipeline.conftest import run_graph
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+
+
+def test_every_stage_leaves_its_files(first_run):
+    for path in (
+        "data/targets.parquet",
+        "data/checked.json",
+        "data/models/objective1/generator.safetensors",
+        "data/models/objective2/history.csv",
+        "data/restored/sequence.parquet",
+        "data/scores/blind2.json",
+        "reports/metrics.md",
+        "reports/metrics.json",
+        "reports/index.html",
+    ):
+        assert (first_run / path).stat().st_size > 0, path
+    assert not list(first_run.rglob("*.partial*"))
+
+
+def test_without_weights_the_table_says_na_and_why(first_run):
+    text = (first_run / "reports/metrics.md").read_text()
+    assert "n/a" in text
+    scores = json.loads((first_run / "data/scores/objective1.json").read_text())["metrics"]
+    assert scores["lpips_squeeze"]["unavailable"]
+    assert scores["psnr_batch"]["batch_mean"] > 5
+
+
+def test_a_second_call_does_nothing(first_run):
+    assert "Nothing to be done" in run_graph(first_run, mirror=False).stderr
+
+
+def test_a_second_run_elsewhere_gives_the_same_bytes(first_run, tmp_path):
+    run_graph(tmp_path, mirror=False)
+    names = sorted(
+        path.relative_to(first_run).as_posix()
+        for pattern in (
+            "data/**/*.parquet",
+            "data/**/*.safetensors",
+            "data/split.csv",
+            "data/checked.json",
+            "data/scores/*",
+        )
+        for path in first_run.glob(pattern)
+        if "checkpoints" not in path.parts
+    )
+    assert len(names) > 20
+    different = [name for name in names if sha256_file(first_run / name) != sha256_file(tmp_path / name)]
+    assert not different
+    shutil.rmtree(tmp_path / "data")
+
+
+def test_a_report_option_reruns_only_the_report(first_run):
+    result = run_graph(first_run, "-n", "--config", "report={title: Another title}", mirror=False)
+    assert "write_report" in result.stdout
+    assert "rule train" not in result.stdout
