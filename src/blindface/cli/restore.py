@@ -1,0 +1,64 @@
+"""`blindface restore` and `blindface restore-steps`: the test part through the trained models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindface.cli.app import ParamsOption, app
+from blindface.params import load_params
+
+Pairs = Annotated[Path, typer.Option(dir_okay=False, help="Pairs to restore, from `blindface pairs`.")]
+
+
+@app.command("restore")
+def restore_command(
+    method: Annotated[str, typer.Option(help="blind1, objective1, sequence, blind2 or objective2.")],
+    pairs: Pairs,
+    output: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the restored images.")],
+    model: Annotated[
+        list[Path] | None, typer.Option(dir_okay=False, help="Generator file; for sequence twice, in order.")
+    ] = None,
+    params: ParamsOption = [],
+) -> None:
+    """Restore all blind images of a part by one method.
+
+    Example: blindface restore --method objective1 --model data/models/objective1/generator.safetensors
+    --pairs data/pairs/objective1/test.parquet --output data/restored/objective1.parquet
+    """
+    choice = load_params(params).restore
+    from blindface.device import choose_device
+    from blindface.restore import restore
+
+    restore(
+        method,
+        pairs,
+        model or [],
+        output,
+        weights=choice.weights,
+        batch_size=choice.batch_size,
+        device=choose_device(choice.device) if model else "cpu",
+        interpolation=choice.display,
+    )
+
+
+@app.command("restore-steps")
+def restore_steps_command(
+    model: Annotated[Path, typer.Option(dir_okay=False, help="Generator file.")],
+    pairs: Pairs,
+    output: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the three steps' images.")],
+    params: ParamsOption = [],
+) -> None:
+    """Keep the outputs at 32, 64 and 128 px for the first few images (report.examples) of a part.
+
+    Example: blindface restore-steps --model data/models/objective1/generator.safetensors
+    --pairs data/pairs/objective1/test.parquet --output data/restored/objective1.steps.parquet
+    """
+    choice = load_params(params)
+    from blindface.device import choose_device
+    from blindface.restore import restore_steps
+
+    device = choose_device(choice.restore.device)
+    restore_steps(pairs, model, output, choice.report.examples, choice.restore.weights, device)
