@@ -35,9 +35,9 @@ def repair() -> None:
             raise
         _drop_half_imported()
         if not _declared:
-            library = torch.library.Library("torchvision", "DEF")
+            library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
             for schema in _SCHEMAS:
-                library.define(schema)
+                library.define(schema)  # type: ignore[no-untyped-call]
             _declared.append(library)
         importlib.import_module("torchvision")
 

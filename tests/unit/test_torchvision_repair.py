@@ -39,8 +39,9 @@ def test_repair_may_be_called_twice() -> None:
 def test_repair_does_nothing_where_torchvision_imports_by_itself() -> None:
     # A stand-in that imports, so that this is tested on every machine.
     code = (
-        "import sys, types; fake = types.ModuleType('torchvision'); fake.models = 1; sys.modules['torchvision'] = fake; "
-        "import blindface.torchvision_repair as r; r.repair(); print(len(r._declared), sys.modules['torchvision'] is fake)"
+        "import sys, types; fake = types.ModuleType('torchvision'); fake.models = 1; "
+        "sys.modules['torchvision'] = fake; import blindface.torchvision_repair as r; r.repair(); "
+        "print(len(r._declared), sys.modules['torchvision'] is fake)"
     )
     assert _run(code) == "0 True"
 

@@ -1,0 +1,274 @@
+"""The progressive steps: how one batch updates both networks.
+
+Each batch passes step 1, then 2, then 3; at step k, in this order:
+1. the generator runs once, in training mode, up to step k: y = G(blind). Its graph is kept.
+2. the critic is updated on targets x and the detached y: equation (2) and drift. No gradient reaches the generator.
+3. the generator is updated: its losses on the same y, the adversarial one by the critic as step 2 left it, whose
+   weights are constants here. The gradient flows through the graph of 1: the generator's weights have not changed
+   since, so this is the gradient that a second run would give, and the running statistics of batch norm move once
+   per step, not twice.
+At the next step the generator runs again, from its updated weights.
+
+There is one Adam per network for all steps. Parameters that a step does not use have no gradient there, and neither
+they nor their moments change. A loss whose final weight is zero at a step is never computed; without the adversarial
+one the critic rests, which leaves plain regression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, func, nn
+from torch.optim import Adam
+
+from blindface.errors import ParameterError
+from blindface.losses import (
+    AttentionLoss,
+    GradientPenalty,
+    PerceptualLoss,
+    PixelLoss,
+    adversarial_loss,
+    critic_loss,
+    drift,
+    weight_at,
+)
+from blindface.networks import Discriminator, Generator
+from blindface.numerics import Precision, autocast
+from blindface.params.training import ObjectiveParams
+
+STEPS = (1, 2, 3)
+TERMS = ("adversarial", "pixel", "perceptual", "attention")
+"""The generator's losses, in the order of their weights."""
+
+StepWeights = tuple[tuple[float, float, float, float], ...]
+"""For steps 1, 2, 3 the weights of TERMS."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch on the training device.
+
+    blind: (N, 3, 16 or 128, same) float in [-1, 1]; targets: (N, 3, S, S) in [-1, 1] for S = 32, 64, 128;
+    points: (N, 68, 2) landmarks in pixels of each target (those at 32 px are not used); found: (N,) bool;
+    mixes: three times (N, 1, 1, 1) uniform in [0, 1], where on the line the penalty looks.
+    """
+
+    blind: Tensor
+    targets: Sequence[Tensor]
+    points: Sequence[Tensor]
+    found: Tensor
+    mixes: Sequence[Tensor]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The loss objects and the constants of the critic's constraints. perceptual: None if its weights are all zero."""
+
+    perceptual: PerceptualLoss | None
+    penalty: float = 10.0
+    drift: float = 0.001
+    pixel: PixelLoss = PixelLoss()
+    attention: AttentionLoss = AttentionLoss()
+    gradient_penalty: GradientPenalty = GradientPenalty()
+
+
+@dataclass(frozen=True)
+class Optimisers:
+    """One Adam per network."""
+
+    generator: Adam
+    discriminator: Adam
+
+
+def make_optimisers(
+    generator: nn.Module, discriminator: nn.Module, learning_rate: float, betas: tuple[float, float]
+) -> Optimisers:
+    """Adam for both networks, fused into one kernel on a GPU."""
+
+    def adam(network: nn.Module) -> Adam:
+        parameters = list(network.parameters())
+        return Adam(parameters, lr=learning_rate, betas=betas, fused=parameters[0].is_cuda)
+
+    return Optimisers(adam(generator), adam(discriminator))
+
+
+def weights_at(objective: ObjectiveParams, epoch: float) -> StepWeights:
+    """The weights of all losses at all steps at an epoch (from 0, with fractions)."""
+    return tuple(
+        (
+            weight_at(objective.adversarial, step, epoch),
+            weight_at(objective.pixel, step, epoch),
+            weight_at(objective.perceptual, step, epoch),
+            weight_at(objective.attention, step, epoch),
+        )
+        for step in STEPS
+    )
+
+
+def final_weights(objective: ObjectiveParams) -> StepWeights:
+    """The weights after all ramps; a zero says that the loss is never computed at that step."""
+    return weights_at(objective, float("inf"))
+
+
+class StepRunner:
+    """Runs the three steps of a batch.
+
+    generator, discriminator: on the training device, in training mode; losses: their modules on it as well;
+    active: `final_weights`; precision, compile: see `numerics` and `_compiled`; average_gradients: called on the
+    gradients between backward and update, for training over several processes.
+    Errors: ParameterError if a loss is active that lacks its network.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        losses: Losses,
+        optimisers: Optimisers,
+        *,
+        active: StepWeights,
+        precision: Precision = "fp32",
+        compile: bool = False,
+        average_gradients: Callable[[list[Tensor]], None] | None = None,
+    ) -> None:
+        _check(active, losses)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.losses = losses
+        self.optimisers = optimisers
+        self.active = active
+        self.precision = precision
+        self.average_gradients = average_gradients
+        self.device = next(generator.parameters()).device
+        wrap = _compiled if compile else _plain
+        self._generate = wrap(self._generate_region)
+        self._criticise = wrap(self._critic_region)
+        self._judge = wrap(self._generator_region)
+        self._weights: tuple[StepWeights, Tensor] | None = None
+
+    def run(self, batch: Batch, weights: StepWeights) -> dict[str, Tensor]:
+        """Update both networks at steps 1, 2, 3.
+
+        Returns detached scalars on the device, named `<metric>/<step>`: of the critic `critic_gap`, `penalty`, `drift`,
+        `gradient_norm_discriminator`; of the generator the unweighted terms `adversarial`, `pixel`, `perceptual`,
+        `attention` and `total` (weighted), `gradient_norm_generator`. What a step does not compute is left out.
+        Nothing here waits for the device.
+        """
+        values = self._weight_tensor(weights)
+        metrics: dict[str, Tensor] = {}
+        for step in STEPS:
+            found = self._run_step(batch, values[step - 1], step)
+            metrics |= {f"{name}/{step}": value for name, value in found.items()}
+        return metrics
+
+    def _run_step(self, batch: Batch, weights: Tensor, step: int) -> dict[str, Tensor]:
+        target, points = batch.targets[step - 1], batch.points[step - 1]
+        metrics: dict[str, Tensor] = {}
+        with autocast(self.precision, self.device):
+            output = self._generate(batch.blind, step)
+        if self.active[step - 1][0] > 0:
+            with autocast(self.precision, self.device):
+                total, critic = self._criticise(target, output.detach(), batch.mixes[step - 1], step)
+            metrics |= critic
+            norm = self._update(self.optimisers.discriminator, total)
+            metrics["gradient_norm_discriminator"] = norm
+        with autocast(self.precision, self.device):
+            total, terms = self._judge(output, target, points, batch.found, weights, step)
+        metrics |= terms
+        metrics["gradient_norm_generator"] = self._update(self.optimisers.generator, total)
+        return metrics
+
+    def _generate_region(self, blind: Tensor, step: int) -> Tensor:
+        image: Tensor = self.generator(blind, step)[-1]
+        return image
+
+    def _critic_region(self, real: Tensor, fake: Tensor, mix: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        losses, critic = self.losses, self.discriminator
+        real_scores, fake_scores = critic(real, step), critic(fake, step)
+        distance = critic_loss(real_scores, fake_scores)
+        penalty = losses.gradient_penalty(critic, real, fake, step, mix)
+        away = drift(real_scores)
+        total = distance + losses.penalty * penalty + losses.drift * away
+        return total, {"critic_gap": -distance.detach(), "penalty": penalty.detach(), "drift": away.detach()}
+
+    def _generator_region(
+        self, output: Tensor, target: Tensor, points: Tensor, found: Tensor, weights: Tensor, step: int
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        losses, active = self.losses, self.active[step - 1]
+        terms: dict[str, Tensor] = {}
+        if active[0] > 0:
+            constants = {name: value.detach() for name, value in self.discriminator.named_parameters()}
+            terms["adversarial"] = adversarial_loss(func.functional_call(self.discriminator, constants, (output, step)))
+        # The absolute error is free beside the rest: always reported, weighed or not.
+        terms["pixel"] = losses.pixel(output, target)
+        if active[2] > 0 and losses.perceptual is not None:
+            terms["perceptual"] = losses.perceptual(output, target)
+        if active[3] > 0:
+            terms["attention"] = losses.attention(output, target, points, found)
+        total = torch.stack([weights[TERMS.index(name)] * term for name, term in terms.items()]).sum()
+        return total, {name: term.detach() for name, term in terms.items()} | {"total": total.detach()}
+
+    def _update(self, optimiser: Adam, total: Tensor) -> Tensor:
+        """One update of one network; returns the norm of its gradient."""
+        total.backward()  # type: ignore[no-untyped-call]
+        parameters: list[Tensor] = optimiser.param_groups[0]["params"]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if self.average_gradients is not None:
+            self.average_gradients(gradients)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        return norm
+
+    def _weight_tensor(self, weights: StepWeights) -> Tensor:
+        """The weights on the device; as a tensor, so that a ramp does not compile the steps anew at every epoch."""
+        if self._weights is None or self._weights[0] != weights:
+            self._weights = (weights, torch.tensor(weights, dtype=torch.float32).to(self.device, non_blocking=True))
+        return self._weights[1]
+
+
+def _check(active: StepWeights, losses: Losses) -> None:
+    for step, weights in zip(STEPS, active, strict=True):
+        if not any(weights):
+            raise ParameterError(f"all losses have weight 0 at step {step}: give at least one of {', '.join(TERMS)}")
+        if weights[2] > 0 and losses.perceptual is None:
+            raise ParameterError(
+                f"the perceptual loss has weight {weights[2]:g} at step {step} but train.perceptual.backbone is none: "
+                "set the weight to 0 or choose a backbone"
+            )
+    if active[0][3] > 0:
+        raise ParameterError(f"the attention loss has weight {active[0][3]:g} at step 1: the method has none there")
+
+
+def _plain(region: Callable[..., Any]) -> Callable[..., Any]:
+    return region
+
+
+def _compiled(region: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a region as one graph per step.
+
+    Static shapes, since the inner gradient of the penalty does not compile with symbolic ones. The backward of each
+    region is compiled with it.
+    """
+    return torch.compile(region, dynamic=False, fullgraph=True)
+
+
+def average_decay(decay: float, updates: int) -> float:
+    """The decay of a moving average after so many updates: it starts small, so that the first weights are forgotten."""
+    return min(decay, (1 + updates) / (10 + updates))
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move `average` towards `network`: a <- decay a + (1 - decay) w, weights and running statistics alike.
+
+    The averaged statistics only serve until `networks.recalibrate` measures them anew.
+    """
+    ours, theirs = average.state_dict(), network.state_dict()
+    moving = [name for name, value in ours.items() if value.is_floating_point()]
+    torch._foreach_lerp_([ours[name] for name in moving], [theirs[name] for name in moving], 1.0 - decay)
+    for name in ours.keys() - set(moving):
+        ours[name].copy_(theirs[name])
