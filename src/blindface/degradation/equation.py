@@ -47,7 +47,8 @@ def gaussian_kernel(size: int, sigma: float) -> NDArray[np.float64]:
     offsets = np.arange(size) - size // 2
     weights = np.exp(-0.5 * (offsets / sigma) ** 2)
     running = np.rint(np.cumsum(weights / weights.sum())[: size // 2] * KERNEL_LEVELS)
-    side = np.diff(running, prepend=0.0)
+    side = running.copy()
+    side[1:] -= running[:-1]
     centre = KERNEL_LEVELS - 2 * side.sum()
     return np.concatenate([side, [centre], side[::-1]]) / KERNEL_LEVELS
 

@@ -55,7 +55,7 @@ class SplitParams(Block):
         "official: LFW's peopleDevTrain and peopleDevTest.",
     )
     seed: int = setting(2024, "Seed of the shuffle.", ge=0)
-    train_share: float = setting(0.8, "Share that trains (rounded to whole photographs), validation included.", gt=0, lt=1)
+    train_share: float = setting(0.8, "Share that trains (to the nearest photograph), validation included.", gt=0, lt=1)
     validation: int = setting(256, "Photographs cut from the training part for validation.", unit="photographs", ge=0)
     train_limit: int | None = setting(None, "Keep only so many training photographs (null: all).", ge=1)
     test_limit: int | None = setting(None, "Keep only so many test photographs (null: all).", ge=1)
