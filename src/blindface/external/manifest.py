@@ -1,0 +1,39 @@
+"""Laying the weight files of an experiment out beside a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blindface.errors import ExternalFileError
+from blindface.external.finder import Finder
+from blindface.files import copy_file, sha256_file, write_json
+from blindface.params import Params
+from blindface.progress import say
+
+
+def write_manifest(params: Params, output: Path, finder: Finder) -> dict[str, dict[str, str]]:
+    """Copy the weight files that the parameters need beside `output`, and write there which they are.
+
+    The content is {"files": {name: {"file", "sha256"} or {"missing": reason}}}, sorted by name.
+    Errors: ExternalFileError for a file that cannot be had; with fetch.missing `skip` the reason is recorded instead.
+    """
+    names = finder.registry.needed(params, weights_only=True)
+    finder.prepare(names)
+    files: dict[str, dict[str, str]] = {}
+    for name in names:
+        try:
+            found = finder.find(name)
+        except ExternalFileError as error:
+            if params.fetch.missing == "error":
+                raise
+            files[name] = {"missing": str(error)}
+            continue
+        target = Path(output).parent / found.form.basename
+        if not target.is_file() or found.form.objection(target) is not None:
+            copy_file(found.path, target)
+        files[name] = {"file": target.name, "sha256": found.form.sha256 or sha256_file(target)}
+    write_json(output, {"files": files})
+    missing = [name for name, entry in files.items() if "missing" in entry]
+    if missing:
+        say(f"blindface: without {', '.join(missing)}: what needs them reads n/a, the reasons are in {output}")
+    return files
