@@ -1,0 +1,72 @@
+"""`blindface report`: tables, figures and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindface.cli.app import ParamsOption, app
+from blindface.errors import InputError
+from blindface.params import load_params
+
+
+@app.command("report")
+def report(
+    output: Annotated[Path, typer.Option(help="Folder of the report.")],
+    params: ParamsOption = [],
+    targets: Annotated[Path | None, typer.Option(help="Targets of all photographs.")] = None,
+    split: Annotated[Path | None, typer.Option(help="Parts of the photographs.")] = None,
+    pairs: Annotated[list[str], typer.Option(help="Test pairs, as OBJECTIVE=FILE; once per objective.")] = [],
+    scores: Annotated[list[Path], typer.Option(help="Score file of a method; once per method.")] = [],
+    images: Annotated[list[Path], typer.Option(help="Per-image scores, METHOD.parquet; once per method.")] = [],
+    restored: Annotated[list[str], typer.Option(help="Restored images, as METHOD=FILE; once per method.")] = [],
+    steps: Annotated[list[str], typer.Option(help="Outputs of the three steps, as OBJECTIVE=FILE.")] = [],
+    models: Annotated[list[str], typer.Option(help="Folder of a trained model, as OBJECTIVE=FOLDER.")] = [],
+    checked: Annotated[Path | None, typer.Option(help="Result of the data check.")] = None,
+    skipped: Annotated[Path | None, typer.Option(help="Photographs that were skipped, with reasons.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Manifest of the external weights.")] = None,
+    photographs: Annotated[
+        bool, typer.Option("--photographs/--no-photographs", help="Show pictures of faces, or leave all of them out.")
+    ] = True,
+) -> None:
+    """Write metrics.md, metrics.json, figures, plots and index.html.
+
+    Every input is optional: what is missing is named in the report. Leave the photographs out of results that are
+    published or kept in git.
+
+    Example: blindface report --params params.yaml --scores data/scores/objective1.json
+    --images data/scores/objective1.parquet --models objective1=data/models/objective1 --output reports
+    """
+    from blindface.report import Sources, build_report
+    from blindface.report.facts import describe_commit
+
+    sources = Sources(
+        params=load_params(params),
+        targets=targets,
+        split=split,
+        pairs=named_paths(pairs, "--pairs"),
+        scores=scores,
+        images=images,
+        restored=named_paths(restored, "--restored"),
+        steps=named_paths(steps, "--steps"),
+        models=named_paths(models, "--models"),
+        checked=checked,
+        skipped=skipped,
+        weights=weights,
+    )
+    build_report(sources, output, photographs, describe_commit(Path.cwd()))
+
+
+def named_paths(values: list[str], option: str) -> dict[str, Path]:
+    """`["objective1=a/b"]` as a mapping. Errors: InputError for a value without a name, or a name given twice."""
+    result: dict[str, Path] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not (name and equals and path):
+            raise InputError(f"{option} {value} has no name: write it as NAME=PATH, for example objective1={value}")
+        if name in result:
+            raise InputError(f"{option} names {name} twice: give each name once")
+        result[name] = Path(path)
+    return result

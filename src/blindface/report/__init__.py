@@ -1,0 +1,113 @@
+"""The report: tables, figures and one self-contained page, from files alone.
+
+metrics.md                      the paper's table with ours beside it, per-image means, notes
+metrics.json                    method -> metric -> number, for DVC (the mean over batches, else over images)
+index.html                      the page
+figures/*.png, *.svg            see blindface.report.figures
+plots/metrics.csv               method, metric, label, batch_mean, batch_std, image_mean, low95, high95, unavailable
+plots/convergence_<o>.csv       the training history of an objective
+plots/severity.csv              objective, method, parameter, metric, low, high, images, mean, low95, high95
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from blindface.files import write_json, write_text
+from blindface.params import OBJECTIVES
+from blindface.report import facts, figures
+from blindface.report.analysis import severity_table
+from blindface.report.catalogue import METHODS, PAPER
+from blindface.report.material import Material, Sources, gather
+from blindface.report.page import write_page
+from blindface.report.style import rc
+from blindface.report.table import Table, other_protocol, per_image, same_protocol
+
+__all__ = ["Sources", "build_report"]
+
+
+def build_report(sources: Sources, output: Path, photographs: bool = True, commit: str | None = None) -> None:
+    """Write the whole report into a folder; what is missing among the sources is named in it.
+
+    Without `photographs` no picture of a face and no image id appears. Equal inputs give equal bytes.
+    Errors: InputError for an input that is there but broken.
+    """
+    material = gather(sources, photographs)
+    write_text(output / "metrics.md", metrics_text(material))
+    write_json(output / "metrics.json", metrics_values(material))
+    _write_plots(material, output / "plots")
+    with rc():
+        figures.write_figures(material, output / "figures", photographs)
+        write_text(output / "index.html", write_page(material, photographs, commit))
+
+
+def metrics_values(material: Material) -> dict[str, dict[str, float | int]]:
+    """Method -> metric -> number; metrics without a number are left out."""
+    values: dict[str, dict[str, float | int]] = {}
+    for name, score in sorted(material.scores.items()):
+        numbers: dict[str, float | int] = {"images": score.images}
+        for metric in score.metrics.values():
+            if metric.value is not None:
+                numbers[metric.name] = round(metric.value, 6)
+        values[name] = numbers
+    return values
+
+
+def metrics_text(material: Material) -> str:
+    """The content of metrics.md."""
+    lines = [f"# {material.params.report.title}", "", "| what was run | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in facts.run_facts(material)]
+    lines += ["", *(f"- {sentence}" for sentence in facts.caveats(material))]
+    if material.scores:
+        scores = material.scores
+        lines += _section("Beside the paper", f"{BESIDE} {PAPER}.", same_protocol(scores))
+        lines += _section("Other backbones than the paper's", OTHER, other_protocol(scores))
+        lines += _section("Per image", PER_IMAGE, per_image(scores))
+        lines += _protocols(material)
+    if material.lacks:
+        lines += ["", "## Missing from this report", "", *(f"- {sentence}" for sentence in material.lacks)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+BESIDE = "Ours: mean ± standard deviation over test batches. The paper's: as printed in"
+OTHER = (
+    "These measure the same with other networks than the paper's. Their numbers and the paper's have different scales; "
+    "only what restoring changes, the ratio to the blind row, can be set side by side."
+)
+PER_IMAGE = "Mean over test images with its bootstrap 95 % interval."
+
+
+def _section(title: str, lead: str, table: Table | None) -> list[str]:
+    return [] if table is None else ["", f"## {title}", "", lead, "", table.markdown().rstrip("\n")]
+
+
+def _protocols(material: Material) -> list[str]:
+    texts: dict[str, str] = {}
+    for score in material.scores.values():
+        for metric in score.metrics.values():
+            if metric.protocol:
+                texts.setdefault(metric.name, f"- {metric.label} (`{metric.name}`): {metric.protocol}")
+    return ["", "## Protocols", "", *texts.values()] if texts else []
+
+
+def _write_plots(material: Material, folder: Path) -> None:
+    rows = [
+        (score.method, metric.name, metric.label, metric.batch_mean, metric.batch_std, metric.image_mean)
+        + (metric.interval or (None, None))
+        + (metric.unavailable,)
+        for _, score in sorted(material.scores.items())
+        for metric in score.metrics.values()
+    ]
+    columns = ["method", "metric", "label", "batch_mean", "batch_std", "image_mean", "low95", "high95", "unavailable"]
+    _write_csv(pd.DataFrame(rows, columns=columns), folder / "metrics.csv")
+    for objective in OBJECTIVES:
+        history = material.history.get(objective, pd.DataFrame(columns=["epoch", "step"]))
+        _write_csv(history, folder / f"convergence_{objective}.csv")
+    pairs = [(str(method.objective), method.name) for method in METHODS]
+    _write_csv(severity_table(material.per_image, dict(material.draws), pairs), folder / "severity.csv")
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    write_text(path, frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))

@@ -1,0 +1,127 @@
+"""What was run, as short facts for the head of the table and the foot of the page."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from blindface.params import OBJECTIVES
+from blindface.report.catalogue import SOURCES
+from blindface.report.material import Material
+
+Fact = tuple[str, str]
+
+
+def run_facts(material: Material) -> list[Fact]:
+    """Source, split, test images, weights, epochs and backbones: what a reader needs to judge the numbers."""
+    params = material.params
+    facts = [("Photographs", _photographs(material)), ("Split", _split(material)), ("Test images", _tested(material))]
+    decay = f"moving average of the generator, decay {params.train.ema:g} per batch"
+    facts.append(("Weights evaluated", decay if params.restore.weights == "ema" else "the generator's last weights"))
+    facts.append(("Epochs", _epochs(material)))
+    draws = {"fixed": "one fixed draw per image", "fresh": "a fresh draw at every epoch"}[params.train.degradation]
+    facts.append(("Degradation in training", f"{draws}; test images always have one fixed draw"))
+    backbone = params.train.perceptual.backbone
+    facts.append(("Perceptual loss", "none" if backbone == "none" else f"{backbone}: {_layers(material)}"))
+    detector = "" if params.landmarks.detector == "none" else f", detector {params.landmarks.detector}"
+    facts.append(("Landmarks", f"{params.landmarks.backend}{detector}"))
+    facts.append(("LPIPS", f"{params.evaluate.lpips} backbone"))
+    frechet = {"inception": "FID, Inception features", "mobilefacenet": "face distance, MobileFaceNet features"}
+    facts.append(("Fréchet distance", frechet[params.evaluate.frechet]))
+    return facts
+
+
+def _photographs(material: Material) -> str:
+    source = SOURCES[material.params.fetch.source]
+    if material.photographs is None:
+        return source
+    people = f" of {material.people:,} people" if material.people else ""
+    skipped = 0 if material.skipped is None else len(material.skipped)
+    return f"{source}: {material.photographs:,}{people}, {skipped} skipped"
+
+
+def _split(material: Material) -> str:
+    by = {"image": "by photograph", "identity": "by person", "official": "LFW's official development lists"}
+    counts = ", ".join(f"{count:,} {part}" for part, count in material.parts.items())
+    return by[material.params.split.by] + (f": {counts}" if counts else "")
+
+
+def _tested(material: Material) -> str:
+    sizes = sorted({score.images for score in material.scores.values()})
+    batches = sorted({score.batch_size for score in material.scores.values()})
+    if not sizes:
+        return "none scored"
+    return f"{' or '.join(f'{n:,}' for n in sizes)}, in batches of {' or '.join(map(str, batches))}"
+
+
+def _epochs(material: Material) -> str:
+    done = {name: int(frame["epoch"].nunique()) for name, frame in material.history.items()}
+    if not done:
+        return f"{material.params.train.epochs} asked for; no history was given"
+    texts = [f"{name.replace('objective', 'objective ')}: {count}" for name, count in done.items()]
+    return ", ".join(texts) + f" (asked for: {material.params.train.epochs})"
+
+
+def _layers(material: Material) -> str:
+    return ", ".join(material.params.train.perceptual.layers)
+
+
+def caveats(material: Material) -> list[str]:
+    """Sentences that say why our numbers and the paper's may not be compared as they stand."""
+    params, sentences = material.params, []
+    if params.fetch.source != "lfw":
+        sentences.append(
+            f"The paper used LFW at 250×250; this run used {SOURCES[params.fetch.source]}"
+            + (", so its numbers only show that everything works." if params.fetch.source == "embedded" else ".")
+        )
+    if params.split.train_limit or params.split.test_limit:
+        limits = {"training": params.split.train_limit, "test": params.split.test_limit}
+        named = " and ".join(f"{count} {part} photographs" for part, count in limits.items() if count)
+        sentences.append(f"The run was limited to {named}.")
+    if any(0 < int(frame["epoch"].nunique()) < 102 for frame in material.history.values()):
+        sentences.append("The paper trained for 102 epochs.")
+    return sentences
+
+
+def run_records(material: Material) -> list[tuple[str, list[Fact]]]:
+    """Per objective what its run.json records as plain values: durations, device, run ids."""
+    records = []
+    for name in OBJECTIVES:
+        if name in material.runs:
+            facts = [(key, value) for key, value in _flatten(material.runs[name]) if not key.startswith("params.")]
+            records.append((name.replace("objective", "Objective "), facts[:40]))
+    return records
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[Fact]:
+    facts: list[Fact] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            facts += _flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, bool) or value is None or isinstance(value, str | int):
+            facts.append((f"{prefix}{key}", str(value)))
+        elif isinstance(value, float):
+            facts.append((f"{prefix}{key}", f"{value:.6g}"))
+    return facts
+
+
+def versions(material: Material) -> list[Fact]:
+    """Versions of the libraries that computed the metrics."""
+    return sorted({(name, str(value)) for score in material.scores.values() for name, value in score.versions.items()})
+
+
+def describe_commit(folder: Path) -> str | None:
+    """The commit of the working tree around `folder`, with a word if files differ from it; None outside of git."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit} with uncommitted changes" if changed else commit
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

@@ -1,0 +1,225 @@
+"""Everything the report is made from, read leniently: what is missing becomes a sentence, not a failure.
+
+A file that is there and broken is still an error (InputError): it would make the report wrong, not incomplete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from blindface import packed
+from blindface.errors import InputError
+from blindface.files import read_json, sha256_file
+from blindface.images import Image
+from blindface.params import OBJECTIVES, PARTS, Objective, Params
+from blindface.report.catalogue import METHODS, RESTORERS
+from blindface.report.scores import Scores, read_scores
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The report's input files by what they are; any of them may be absent. `pairs` are those of the test part."""
+
+    params: Params
+    targets: Path | None = None
+    split: Path | None = None
+    pairs: Mapping[str, Path] = field(default_factory=dict)
+    scores: Sequence[Path] = ()
+    images: Sequence[Path] = ()
+    restored: Mapping[str, Path] = field(default_factory=dict)
+    steps: Mapping[str, Path] = field(default_factory=dict)
+    models: Mapping[str, Path] = field(default_factory=dict)
+    checked: Path | None = None
+    skipped: Path | None = None
+    weights: Path | None = None
+
+
+@dataclass
+class Material:
+    """What was read. Frames are keyed by method (`per_image`) or objective (`draws`, `history`, `runs`)."""
+
+    sources: Sources
+    scores: dict[str, Scores] = field(default_factory=dict)
+    per_image: dict[str, pd.DataFrame] = field(default_factory=dict)
+    draws: dict[str, pd.DataFrame] = field(default_factory=dict)
+    history: dict[str, pd.DataFrame] = field(default_factory=dict)
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)
+    photographs: int | None = None
+    people: int | None = None
+    skipped: pd.DataFrame | None = None
+    weights: dict[str, dict[str, Any]] = field(default_factory=dict)
+    checked: dict[str, Any] = field(default_factory=dict)
+    lacks: list[str] = field(default_factory=list)
+
+    @property
+    def params(self) -> Params:
+        """The experiment's parameters."""
+        return self.sources.params
+
+    def pictures(self, kind: str, name: str, ids: Sequence[str]) -> Image | None:
+        """Images (N, H, W, 3) uint8 of the ids: kind 'target', 'blind' (by objective) or 'restored' (by method).
+
+        None if the file was not given or lacks one of them.
+        """
+        column = {"target": "target", "blind": "blind", "restored": "image"}[kind]
+        return self._read(self._file(kind, name), column, ids)
+
+    def steps(self, objective: str, ids: Sequence[str]) -> list[Image] | None:
+        """Outputs of steps 1, 2, 3 at 32, 64, 128 px, or None."""
+        path = self.sources.steps.get(objective)
+        stacks = [self._read(path, column, ids) for column in ("step1", "step2", "step3")]
+        return None if any(stack is None for stack in stacks) else [stack for stack in stacks if stack is not None]
+
+    def step_ids(self, objective: str) -> list[str]:
+        """Ids whose progressive outputs are kept."""
+        path = self.sources.steps.get(objective)
+        return list(packed.read_table(path)["id"]) if path is not None and path.exists() else []
+
+    def test_ids(self) -> list[str]:
+        """Ids of the test part: of the pairs, else of the per-image scores."""
+        for frame in (*self.draws.values(), *self.per_image.values()):
+            return sorted(frame["id"])
+        return []
+
+    def _file(self, kind: str, name: str) -> Path | None:
+        if kind == "target":
+            return self.sources.targets
+        return (self.sources.pairs if kind == "blind" else self.sources.restored).get(name)
+
+    def _read(self, path: Path | None, column: str, ids: Sequence[str]) -> Image | None:
+        if path is None or not path.exists() or not ids:
+            return None
+        try:
+            return packed.read_images(path, column, ids)
+        except InputError as error:
+            self.lack(f"Pictures are left out: {error}.")
+            return None
+
+    def lack(self, sentence: str) -> None:
+        """Note once that something is missing."""
+        if sentence not in self.lacks:
+            self.lacks.append(sentence)
+
+
+def gather(sources: Sources, photographs: bool = True) -> Material:
+    """Read all sources; without `photographs`, missing pictures are not worth a word.
+
+    Errors: InputError for a file that is there but broken.
+    """
+    material = Material(sources)
+    _read_scores(material)
+    for path in sources.images:
+        if path.exists():
+            material.per_image[path.stem] = _unique(packed.read_table(path), path)
+        else:
+            material.lack(f"{path} is missing: nothing is shown by image for '{path.stem}'.")
+    for objective in OBJECTIVES:
+        _read_objective(material, objective)
+    _read_data(material)
+    if photographs:
+        _note_missing_pictures(material)
+    return material
+
+
+def _read_scores(material: Material) -> None:
+    for path in material.sources.scores:
+        if path.exists():
+            scores = read_scores(path)
+            material.scores[scores.method] = scores
+        else:
+            material.lack(f"{path} is missing: the row '{path.stem}' has no numbers.")
+    absent = [method.label for method in METHODS if method.name not in material.scores]
+    if absent:
+        material.lack(f"No scores of {', '.join(absent)}.")
+
+
+def _read_objective(material: Material, objective: Objective) -> None:
+    sources = material.sources
+    pairs, model = sources.pairs.get(objective), sources.models.get(objective)
+    if pairs is not None and pairs.exists():
+        material.draws[objective] = _unique(packed.read_table(pairs), pairs)
+    else:
+        material.lack(f"No test pairs of {objective}: its degradations and blind images are not shown.")
+    history = model / "history.csv" if model is not None else None
+    if history is not None and history.exists():
+        material.history[objective] = read_history(history)
+    else:
+        material.lack(f"No training history of {objective}: its convergence is not shown.")
+    run = model / "run.json" if model is not None else None
+    if run is not None and run.exists():
+        content = read_json(run)
+        material.runs[objective] = content if isinstance(content, dict) else {}
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    """A history with columns epoch, step and numbers. Errors: InputError if it has not."""
+    try:
+        frame = pd.read_csv(path)
+        missing = {"epoch", "step"} - set(frame.columns)
+        if missing:
+            raise ValueError(f"no column {sorted(missing)[0]}")
+        return frame.sort_values(["epoch", "step"], kind="stable").reset_index(drop=True)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InputError(f"{path} is not a training history ({error}): train again") from error
+
+
+def _unique(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    if "id" not in frame or frame["id"].duplicated().any():
+        raise InputError(f"{path} has no column of unique ids: make it again")
+    return frame
+
+
+def _read_data(material: Material) -> None:
+    sources = material.sources
+    if sources.targets is not None and sources.targets.exists():
+        targets = packed.read_table(sources.targets)
+        material.photographs = len(targets)
+        material.people = int(targets["person"].nunique()) if "person" in targets else None
+    else:
+        material.lack("No targets: the originals are not shown.")
+    if sources.split is not None and sources.split.exists():
+        counts = pd.read_csv(sources.split)["part"].value_counts()
+        material.parts = {part: int(counts.get(part, 0)) for part in PARTS}
+    if sources.skipped is not None and sources.skipped.exists():
+        material.skipped = pd.read_csv(sources.skipped)
+    if sources.checked is not None and sources.checked.exists():
+        material.checked = read_json(sources.checked)
+    if sources.weights is not None and sources.weights.exists():
+        material.weights = read_json(sources.weights).get("files", {})
+    for name, entry in sorted(material.weights.items()):
+        if "missing" in entry:
+            material.lack(f"External weights '{name}' could not be had: {str(entry['missing']).rstrip('.')}.")
+
+
+def _note_missing_pictures(material: Material) -> None:
+    restored = material.sources.restored
+    absent = [m.label for m in RESTORERS if m.name not in restored or not restored[m.name].exists()]
+    if absent:
+        material.lack(f"No restored images of {', '.join(absent)}.")
+    steps = material.sources.steps
+    gone = [name for name in OBJECTIVES if name not in steps or not steps[name].exists()]
+    if gone:
+        material.lack(f"No outputs of the single steps of {', '.join(gone)}.")
+
+
+def hashes(material: Material) -> dict[str, str]:
+    """The SHA-256 of the data behind the report, by a short name, in the order of the data."""
+    sources = material.sources
+    files: dict[str, Path | None] = {"targets": sources.targets, "split": sources.split}
+    files |= {f"test pairs, {name}": sources.pairs[name] for name in sorted(sources.pairs)}
+    for name in sorted(sources.models):
+        files[f"generator, {name}"] = sources.models[name] / "generator.safetensors"
+    files |= {f"restored, {name}": sources.restored[name] for name in sorted(sources.restored)}
+    return {name: sha256_file(path) for name, path in files.items() if path is not None and path.exists()}
+
+
+def numeric(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """A column as float64, NaN where it holds no number."""
+    return pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64)

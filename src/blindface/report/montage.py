@@ -1,0 +1,148 @@
+"""Figures made of pictures: every picture stands in whole pixels, so nothing is smoothed that the method did not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from blindface.images import Image, resize
+from blindface.params import OBJECTIVES
+from blindface.report.analysis import mildest_to_strongest, random_ids
+from blindface.report.catalogue import DRAWS
+from blindface.report.material import Material
+from blindface.report.style import PALETTE
+
+DPI = 160
+CELL = 256
+GAP = 14
+HEAD = 60
+SIDE = 150
+CAPTION = 52
+
+Picture = Image | None
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of pictures: None leaves a cell empty with a dash in it; captions, where given, stand below the pictures."""
+
+    side: str
+    pictures: Sequence[Picture]
+    captions: Sequence[str] = ()
+
+    @property
+    def height(self) -> int:
+        """Pixels from the top of this row to the top of the next."""
+        return CELL + GAP + (CAPTION if self.captions else 0)
+
+
+def montage(strips: Sequence[Strip], heads: Sequence[str]) -> Figure:
+    """A grid of square pictures, 256 px each, with heads above the columns and texts at the left of the rows."""
+    columns = max(len(strip.pictures) for strip in strips)
+    head = HEAD if any(heads) else 0
+    width = SIDE + columns * (CELL + GAP) + GAP
+    height = head + GAP + sum(strip.height for strip in strips)
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    for column, text in enumerate(heads):
+        left = SIDE + GAP + column * (CELL + GAP)
+        figure.text(left / width, 1 - (head + 4) / height, text, fontsize=9, va="bottom", fontweight="bold")
+    top = head + GAP
+    for strip in strips:
+        figure.text(GAP / width, 1 - top / height, strip.side, fontsize=8, va="top", color=PALETTE["muted"])
+        for column, picture in enumerate(strip.pictures):
+            left = SIDE + GAP + column * (CELL + GAP)
+            _place(figure, picture, (left / width, 1 - (top + CELL) / height, CELL / width, CELL / height))
+            if strip.captions:
+                where = left / width, 1 - (top + CELL + 8) / height
+                figure.text(*where, strip.captions[column], fontsize=7.5, va="top", color=PALETTE["muted"])
+        top += strip.height
+    return figure
+
+
+def _place(figure: Figure, picture: Picture, box: tuple[float, float, float, float]) -> None:
+    axes = figure.add_axes(box)
+    axes.set_axis_off()
+    if picture is None:
+        axes.text(0.5, 0.5, "–", ha="center", va="center", color=PALETTE["muted"])
+    else:
+        axes.imshow(resize(picture, 128, "nearest"), interpolation="none")
+
+
+def nothing(reason: str) -> Figure:
+    """A small figure that says why there is no picture."""
+    figure = Figure(figsize=(6, 1.2))
+    figure.text(0.5, 0.5, reason, ha="center", va="center", color=PALETTE["muted"], fontsize=9)
+    return figure
+
+
+def _column(stack: Image | None, count: int) -> list[Picture]:
+    return [None] * count if stack is None else list(stack)
+
+
+def examples(material: Material) -> Figure:
+    """Random test images: blind, objective 1, sequence, blind, objective 2, target."""
+    ids = random_ids(
+        material.test_ids(), min(material.params.report.examples, 8), material.params.report.seed, "figure"
+    )
+    if not ids:
+        return nothing("no test images were given")
+    stacks = [
+        material.pictures("blind", "objective1", ids),
+        material.pictures("restored", "objective1", ids),
+        material.pictures("restored", "sequence", ids),
+        material.pictures("blind", "objective2", ids),
+        material.pictures("restored", "objective2", ids),
+        material.pictures("target", "", ids),
+    ]
+    heads = ["blind 16×16", "objective 1", "1, then 2", "blind 128×128", "objective 2", "original"]
+    return montage(_strips(stacks, [str(number + 1) for number in range(len(ids))]), heads)
+
+
+def _strips(stacks: Sequence[Image | None], sides: Sequence[str]) -> list[Strip]:
+    """Stacks are columns, their images rows."""
+    columns = [[None] * len(sides) if stack is None else list(stack) for stack in stacks]
+    return [Strip(side, row) for side, row in zip(sides, zip(*columns, strict=True), strict=True)]
+
+
+def progressive(material: Material) -> Figure:
+    """Outputs of the steps for two images of each objective."""
+    strips: list[Strip] = []
+    for objective in OBJECTIVES:
+        ids = material.step_ids(objective)[:2]
+        steps = material.steps(objective, ids)
+        if steps is not None:
+            blind, target = material.pictures("blind", objective, ids), material.pictures("target", "", ids)
+            strips += _strips([blind, *steps, target], [objective.replace("objective", "objective ")] * len(ids))
+    if not strips:
+        return nothing("no outputs of the single steps were given")
+    return montage(strips, ["blind", "step 1, 32 px", "step 2, 64 px", "step 3, 128 px", "original"])
+
+
+def degradations(material: Material) -> Figure:
+    """Originals and their blind images with the drawn parameters, from the mildest to the strongest draw."""
+    strips: list[Strip] = []
+    for objective in OBJECTIVES:
+        draws = material.draws.get(objective)
+        if draws is None:
+            continue
+        ids = mildest_to_strongest(draws, getattr(material.params.pairs, objective), 6)
+        name = objective.replace("objective", "objective ")
+        originals, blind = material.pictures("target", "", ids), material.pictures("blind", objective, ids)
+        captions = [draw_caption(draws.set_index("id").loc[image]) for image in ids]
+        strips.append(Strip(f"{name}\noriginals", [None] * len(ids) if originals is None else list(originals)))
+        pictures = [None] * len(ids) if blind is None else list(blind)
+        strips.append(Strip(f"{name}\nblind,\nmild to\nstrong", pictures, captions))
+    return montage(strips, []) if strips else nothing("no test pairs were given")
+
+
+def draw_caption(draw: Mapping[str, float]) -> str:
+    """The five drawn values in two lines."""
+    texts = [f"{symbol} {draw_text(draw[name], name)}" for name, (symbol, _, _) in DRAWS.items()]
+    return "   ".join(texts[:3]) + "\n" + "   ".join(texts[3:])
+
+
+def draw_text(value: float, name: str) -> str:
+    """A drawn value as it is printed: whole numbers as such, σ and δ with one decimal."""
+    return f"{value:.1f}" if name in ("sigma", "delta") else f"{value:.0f}"

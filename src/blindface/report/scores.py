@@ -1,0 +1,109 @@
+"""Reading `data/scores/<method>.json`, and how numbers are printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blindface.errors import InputError
+from blindface.files import read_json
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric of one method: over batches (the paper's way), per image with a 95 % interval, or why neither is."""
+
+    name: str
+    label: str
+    better: str
+    batch_mean: float | None = None
+    batch_std: float | None = None
+    image_mean: float | None = None
+    interval: tuple[float, float] | None = None
+    unavailable: str | None = None
+    protocol: str = ""
+
+    @property
+    def value(self) -> float | None:
+        """The one number that stands for the metric: the mean over batches, else the mean over images."""
+        return self.image_mean if self.batch_mean is None else self.batch_mean
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one method."""
+
+    method: str
+    images: int
+    batch_size: int
+    metrics: Mapping[str, Metric]
+    backbones: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_scores(path: Path) -> Scores:
+    """Read one score file. Errors: InputError if it is missing or not of the form that `blindface evaluate` writes."""
+    content = read_json(path)
+    try:
+        metrics = {name: _metric(name, values) for name, values in content["metrics"].items()}
+        return Scores(
+            method=str(content["method"]),
+            images=int(content["images"]),
+            batch_size=int(content["batch_size"]),
+            metrics=metrics,
+            backbones=content.get("backbones") or {},
+            versions=content.get("versions") or {},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path} is not a score file ({error!r} is missing or wrong): make it again with blindface evaluate"
+        ) from error
+
+
+def _metric(name: str, values: Mapping[str, Any]) -> Metric:
+    interval = values.get("interval")
+    return Metric(
+        name=name,
+        label=str(values.get("label") or name),
+        better=str(values.get("better") or "higher"),
+        batch_mean=_number(values.get("batch_mean")),
+        batch_std=_number(values.get("batch_std")),
+        image_mean=_number(values.get("image_mean")),
+        interval=(float(interval[0]), float(interval[1])) if interval and None not in interval else None,
+        unavailable=values.get("unavailable") or None,
+        protocol=str(values.get("protocol") or ""),
+    )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(float(value)) else float(value)
+
+
+def decimals(values: Iterable[float | None]) -> int:
+    """Decimals for a column of numbers: three below 1, two below 100, one below 1000, none above."""
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    if largest < 1.5:
+        return 3
+    if largest < 100:
+        return 2
+    return 1 if largest < 1000 else 0
+
+
+def spread(mean: float, deviation: float | None, places: int) -> str:
+    """`21.96 ± 0.35`; without a deviation (a single batch) the mean alone."""
+    text = f"{mean:.{places}f}"
+    return text if deviation is None else f"{text} ± {deviation:.{places}f}"
+
+
+def bounded(mean: float, interval: Sequence[float] | None, places: int) -> str:
+    """`21.96 [21.80, 22.11]`; without an interval the mean alone."""
+    text = f"{mean:.{places}f}"
+    return text if interval is None else f"{text} [{interval[0]:.{places}f}, {interval[1]:.{places}f}]"
+
+
+def arrow(better: str) -> str:
+    """↑ where higher is better, ↓ where lower is."""
+    return "↑" if better == "higher" else "↓"
