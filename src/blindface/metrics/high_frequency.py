@@ -1,9 +1,11 @@
 """High-frequency energy kept: the share of the target's fine detail that a restored image has (the paper's issue f).
 
-Blur keeps less than one, noise and ringing more. The ratio says how much detail there is, not whether it is the right one.
+Blur keeps less than one, noise and ringing more: the ratio says how much detail there is, not whether it is right.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 
@@ -28,7 +30,7 @@ def high_frequency_error(ratio: torch.Tensor) -> torch.Tensor:
 def _energy(planes: torch.Tensor) -> torch.Tensor:
     """Spectral energy above CUTOFF of (N, 1, H, W), under a Hann window so that the border adds none."""
     height, width = planes.shape[-2:]
-    kind = {"dtype": planes.dtype, "device": planes.device}
+    kind: Any = {"dtype": planes.dtype, "device": planes.device}
     window = torch.hann_window(height, **kind)[:, None] * torch.hann_window(width, **kind)
     centred = planes - planes.mean(dim=(2, 3), keepdim=True)
     spectrum = torch.fft.rfft2(centred * window).abs().square()
@@ -38,4 +40,5 @@ def _energy(planes: torch.Tensor) -> torch.Tensor:
     weight[0] = 1
     if width % 2 == 0:
         weight[-1] = 1
-    return (spectrum * weight * (frequency > CUTOFF)).sum(dim=(1, 2, 3))
+    energy: torch.Tensor = (spectrum * weight * (frequency > CUTOFF)).sum(dim=(1, 2, 3))
+    return energy

@@ -39,7 +39,9 @@ class Inception:
             network = inception.InceptionV3([inception.InceptionV3.BLOCK_INDEX_BY_DIM[DIMENSIONS]])
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
-            raise ExternalFileError(f"{weight_file} does not hold FID's Inception ({reason}): fetch it again") from error
+            raise ExternalFileError(
+                f"{weight_file} does not hold FID's Inception ({reason}): fetch it again"
+            ) from error
         finally:
             inception.load_state_dict_from_url = usual
         self.network: Any = network.eval().to(self.device)

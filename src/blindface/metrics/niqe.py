@@ -22,6 +22,8 @@ from blindface.metrics.stacks import Stack, luma
 
 BLOCK = 96
 FEATURES = 36
+FLAT = 1e-6
+"""Levels below which a difference from the local mean is rounding: far below the least step of real ones (1e-4)."""
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """Neighbours whose products are fitted: horizontal, vertical and both diagonals."""
 
@@ -63,7 +65,8 @@ def niqe(images: Stack, model: PristineModel) -> torch.Tensor:
         # NaN would stop the decomposition for the whole stack; the difference below carries it on
         inverse = torch.linalg.pinv((pristine + own.nan_to_num()) / 2)
     difference = (model.mean.to(features.device) - mean).unsqueeze(1)
-    return (difference @ inverse @ difference.transpose(1, 2)).flatten().sqrt()
+    squared: torch.Tensor = difference @ inverse @ difference.transpose(1, 2)
+    return squared.flatten().sqrt()
 
 
 def block_features(images: Stack) -> torch.Tensor:
@@ -84,12 +87,19 @@ def block_features(images: Stack) -> torch.Tensor:
 
 
 def _normalised(planes: torch.Tensor) -> torch.Tensor:
-    """Locally normalised contrast, Eq. 1: window of 7 px, sigma 7/6, border repeated."""
+    """Locally normalised contrast, Eq. 1: window of 7 px, sigma 7/6, border repeated.
+
+    Where the window sees one level only the contrast is zero, and belongs to neither side of the fit below. Left to
+    rounding, such places (black or white backgrounds) count as positive or negative by chance, which moves NIQE by up
+    to a few tenths between libraries, devices and precisions.
+    """
     rows = gaussian_replicate(planes.shape[-2], 7, 7 / 6)
     columns = gaussian_replicate(planes.shape[-1], 7, 7 / 6)
     mean = apply(rows, columns, planes)
     variance = apply(rows, columns, planes * planes) - mean * mean
-    return (planes - mean) / (variance.abs().sqrt() + 1)
+    difference = planes - mean
+    difference = torch.where(difference.abs() < FLAT, 0.0, difference)
+    return difference / (variance.abs().sqrt() + 1)
 
 
 def _features(blocks: torch.Tensor) -> torch.Tensor:

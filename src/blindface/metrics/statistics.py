@@ -83,7 +83,9 @@ def paired_difference(
     """
     for table, place in ((images_a, "first"), (images_b, "second")):
         if metric not in table.columns:
-            raise InputError(f"the {place} table has no metric '{metric}': evaluate both methods with the same parameters")
+            raise InputError(
+                f"the {place} table has no metric '{metric}': evaluate both methods with the same parameters"
+            )
     both = images_a[["id", metric]].merge(images_b[["id", metric]], on="id", suffixes=("_a", "_b")).sort_values("id")
     differences = (both[f"{metric}_a"] - both[f"{metric}_b"]).to_numpy(dtype=np.float64)
     found = bootstrap_mean(differences, resamples, seed)

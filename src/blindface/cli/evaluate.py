@@ -1,0 +1,47 @@
+"""`blindface evaluate`: the metrics of one method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindface.cli.app import ParamsOption, app
+from blindface.params import load_params
+
+
+@app.command("evaluate")
+def evaluate_command(
+    method: Annotated[str, typer.Option(help="The method's name, as it stands in the table.")],
+    restored: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the restored images.")],
+    targets: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the targets.")],
+    images: Annotated[Path, typer.Option(dir_okay=False, help="Parquet file for the values of every image.")],
+    output: Annotated[Path, typer.Option(dir_okay=False, help="JSON file for the numbers of the report.")],
+    landmarks: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Landmarks of the targets; identity needs them.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Manifest of the weights; what is missing reads n/a.")
+    ] = None,
+    params: ParamsOption = [],
+) -> None:
+    """Measure restored images against their targets, by the protocols of docs/metrics.md.
+
+    Example: blindface evaluate --method objective1 --restored data/restored/objective1.parquet
+    --targets data/targets.parquet --landmarks data/landmarks.parquet --weights data/weights/manifest.json
+    --images data/scores/objective1.parquet --output data/scores/objective1.json
+    """
+    choice = load_params(params).evaluate
+    import time
+
+    from blindface.evaluate import evaluate
+    from blindface.external.weights import Weights
+    from blindface.progress import say
+
+    start = time.monotonic()
+    content = evaluate(restored, targets, landmarks, Weights.load(weights), choice, method, images, output)
+    say(f"{method}: {content['images']} images measured in {time.monotonic() - start:.1f} s")
+    for name, entry in content["metrics"].items():
+        if entry["unavailable"]:
+            say(f"  {name} n/a: {entry['unavailable']}")
