@@ -1,0 +1,56 @@
+"""Patterns drawn once per process: fine, cloudy and streaky noise that textures are cut from."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blindface.randomness import generator
+
+Array = NDArray[np.float32]
+SIDE = 1024
+
+
+def _standardise(pattern: Array) -> Array:
+    return np.asarray((pattern - pattern.mean()) / pattern.std(), np.float32)
+
+
+def _wrapped_blur(pattern: Array, sigma_x: float, sigma_y: float) -> Array:
+    pad = int(3 * max(sigma_x, sigma_y)) + 1
+    wide = cv2.copyMakeBorder(pattern, pad, pad, pad, pad, cv2.BORDER_WRAP)
+    return np.asarray(cv2.GaussianBlur(wide, (0, 0), max(sigma_x, 1e-3), sigmaY=max(sigma_y, 1e-3))[pad:-pad, pad:-pad])
+
+
+@lru_cache(maxsize=None)
+def bank(kind: str) -> Array:
+    """A wrapping pattern (SIDE, SIDE), mean 0, deviation 1. Kinds: fine, cloud, patch, strand, lock."""
+    white = generator(0, "embedded", "noise", kind).standard_normal((SIDE, SIDE)).astype(np.float32)
+    if kind == "fine":
+        return _standardise(_wrapped_blur(white, 0.8, 0.8))
+    if kind == "cloud":
+        return _standardise(sum((_standardise(_wrapped_blur(white, s, s)) * s**0.5 for s in (3, 7, 16, 32)), np.float32(0)))
+    if kind == "patch":
+        return _standardise(_wrapped_blur(white, 5, 5))
+    if kind == "strand":
+        return _standardise(_standardise(_wrapped_blur(white, 0.9, 40)) + 0.8 * _standardise(_wrapped_blur(white, 3, 60)))
+    if kind == "lock":
+        return _standardise(_standardise(_wrapped_blur(white, 10, 70)) + 0.6 * _standardise(_wrapped_blur(white, 4, 50)))
+    raise ValueError(f"no noise pattern is called {kind!r}")
+
+
+def cut(kind: str, shape: tuple[int, int], rng: np.random.Generator) -> Array:
+    """A random cut of a pattern, (H, W)."""
+    row, column = rng.integers(0, SIDE, 2)
+    pattern = bank(kind)
+    rows, columns = (row + np.arange(shape[0])) % SIDE, (column + np.arange(shape[1])) % SIDE
+    return pattern[rows[:, None], columns[None, :]]
+
+
+def look_up(kind: str, x: Array, y: Array) -> Array:
+    """The pattern at wrapping coordinates (H, W) in texels."""
+    return np.asarray(
+        cv2.remap(bank(kind), np.mod(x, SIDE), np.mod(y, SIDE), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    )
