@@ -1,0 +1,89 @@
+"""The archive of photographs, made from any source."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from blindface.errors import InputError
+from blindface.external.finder import Finder
+from blindface.files import atomic_path, copy_file
+from blindface.params import FetchParams
+from blindface.photographs.archive import is_photograph, photograph_id
+from blindface.progress import say, track
+
+TOP = "photographs"
+"""Top folder of the tar made of a folder of images."""
+
+
+def make_archive(params: FetchParams, output: Path, finder: Finder) -> None:
+    """Write one tar (perhaps gzipped) of photographs in LFW's layout, `<set>/<Person>/<Person>_0001.jpg`.
+
+    Registered sets are copied as they are, once their hash is right; the embedded set is rendered; a folder is packed.
+    Errors: ExternalFileError if a registered set cannot be had, InputError for a folder that is missing or empty.
+    """
+    if params.source == "embedded":
+        from blindface.embedded import write_archive
+
+        write_archive(output, params.embedded)
+    elif params.source == "folder":
+        pack_folder(Path(params.folder or ""), output)
+    else:
+        copy_file(finder.find(params.source).path, output)
+
+
+def pack_folder(folder: Path, output: Path) -> int:
+    """Pack the image files of a folder, at any depth, into a tar; returns their number.
+
+    Members are sorted and have fixed owners and times, so that equal images give equal bytes. Hidden files and folders
+    are left alone. Errors: InputError if the folder is missing, holds no images, or two images would have one id.
+    """
+    if not folder.is_dir():
+        raise InputError(f"fetch.folder names {folder}, which is no folder: give the path of a folder of images")
+    names, others = _list_images(folder)
+    if not names:
+        raise InputError(f"the folder {folder} holds no images (fetch.folder): give one with JPEG, PNG or other images")
+    _check_ids(folder, names)
+    if others:
+        say(f"blindface: {others} files of {folder} are no images by their suffix and are left alone")
+    with atomic_path(output) as temporary, tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name in track(names, "Packing the folder"):
+            _add(tar, folder / name, f"{TOP}/{name}")
+    return len(names)
+
+
+def _list_images(folder: Path) -> tuple[list[str], int]:
+    names, others = [], 0
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for file in files:
+            if is_photograph(file):
+                names.append((Path(place) / file).relative_to(folder).as_posix())
+            else:
+                others += 1
+    return sorted(names), others
+
+
+def _check_ids(folder: Path, names: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        if not name.isprintable() or "\\" in name:
+            raise InputError(f"{folder} holds an image whose name cannot be printed, {name!r}: rename it")
+        identity = photograph_id(PurePosixPath(TOP) / name)
+        if identity in seen:
+            raise InputError(f"{folder} holds {seen[identity]} and {name}, which differ by suffix only: rename one")
+        seen[identity] = name
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    member = tarfile.TarInfo(name)
+    member.mode = 0o644
+    try:
+        with open(path, "rb") as file:
+            member.size = os.fstat(file.fileno()).st_size
+            tar.addfile(member, file)
+    except PermissionError:
+        raise InputError(f"{path} may not be read: change its permissions or move it out of the folder") from None
+    except FileNotFoundError:
+        raise InputError(f"{path} is a link to nothing: remove it") from None
