@@ -1,0 +1,30 @@
+"""`blindface calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindface.cli.app import ParamsOption, app
+
+
+@app.command("calibrate")
+def calibrate_command(
+    targets: Annotated[Path, typer.Option(help="The packed targets.")],
+    pairs: Annotated[list[Path], typer.Option(help="Packed pairs of a test part; give one per objective.")],
+    output: Annotated[Path, typer.Option(help="The Markdown table to write.")],
+    params: ParamsOption = [],
+) -> None:
+    """Compare the blind images with the paper's rows for them: PSNR, SSIM, MS-SSIM.
+
+    Example: blindface calibrate --targets data/targets.parquet --pairs data/pairs/objective1/test.parquet
+    --pairs data/pairs/objective2/test.parquet --output reports/calibration.md
+    """
+    from blindface.degradation.calibration import calibrate
+    from blindface.params import load_params
+
+    values = load_params(params)
+    evaluate = values.evaluate
+    typer.echo(calibrate(targets, pairs, output, evaluate.batch_size, values.restore.display, evaluate.device))

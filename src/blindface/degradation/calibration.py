@@ -1,0 +1,118 @@
+"""The degradation against the paper's rows for blind images: which of its numbers our conventions reproduce.
+
+PSNR is that of each batch's mean squared error; all values are mean and standard deviation over batches of the test
+part in the order of the ids, the last incomplete batch included, as in the paper.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from blindface.device import choose_device
+from blindface.files import write_text
+from blindface.images import Image, resize
+from blindface.packed import count_rows, iterate_images, read_images, read_metadata
+from blindface.params.data import Interpolation
+from blindface.progress import track
+
+PAPER = {
+    "objective1": {"psnr_batch": (20.1, 0.2), "ssim": (0.59, 0.01), "ms_ssim": (0.818, 0.002)},
+    "objective2": {"psnr_batch": (21.1, 0.7), "ssim": (0.57, 0.03), "ms_ssim": (0.83, 0.02)},
+}
+"""Golan & Zoppellari's table, rows of the blind images: mean and deviation over batches."""
+
+NAMES = {
+    "psnr_batch": ("PSNR of the batch [dB]", 2),
+    "psnr": ("PSNR per image [dB]", 2),
+    "ssim": ("SSIM, RGB", 3),
+    "ssim_y": ("SSIM, Y", 3),
+    "ms_ssim": ("MS-SSIM, RGB, window min(11, size)", 3),
+}
+
+
+@dataclass
+class Row:
+    """The measured values of one objective: one list per metric, one value per batch."""
+
+    objective: str
+    images: int
+    parameters: str
+    batches: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in NAMES})
+
+    def text(self, metric: str) -> str:
+        """Mean and standard deviation over batches."""
+        digits = NAMES[metric][1]
+        return f"{np.mean(self.batches[metric]):.{digits}f} ± {np.std(self.batches[metric]):.{digits}f}"
+
+
+def calibrate(
+    targets: Path,
+    pairs: list[Path],
+    output: Path,
+    batch_size: int = 32,
+    display: Interpolation = "linear",
+    device: str = "auto",
+) -> str:
+    """Measure the blind images of the packed `pairs` (one file per objective) and write the table; returns its text.
+
+    `display`: interpolation that brings 16 px blind images to the targets' size.
+    """
+    rows = [measure(targets, path, batch_size, display, device) for path in pairs]
+    text = render(rows, batch_size, display)
+    write_text(output, text)
+    return text
+
+
+def measure(targets: Path, pairs: Path, batch_size: int, display: Interpolation, device: str) -> Row:
+    """The metrics of one file of pairs, batch by batch."""
+    import torch
+
+    from blindface.metrics.ms_ssim import ms_ssim
+    from blindface.metrics.psnr import psnr, psnr_batch
+    from blindface.metrics.ssim import ssim, ssim_y
+
+    metadata = read_metadata(pairs)
+    row = Row(metadata["objective"], count_rows(pairs), metadata["parameters"])
+    place = choose_device(device)
+    batches = -(-row.images // batch_size)
+    for blind, target in track(_batches(targets, pairs, batch_size, display), f"calibrate {row.objective}", batches):
+        first, second = torch.from_numpy(blind).to(place), torch.from_numpy(target).to(place)
+        row.batches["psnr_batch"].append(psnr_batch(first, second))
+        for name, metric in {"psnr": psnr, "ssim": ssim, "ssim_y": ssim_y, "ms_ssim": ms_ssim}.items():
+            row.batches[name].append(float(metric(first, second).mean()))
+    return row
+
+
+def _batches(targets: Path, pairs: Path, size: int, display: Interpolation) -> Iterator[tuple[Image, Image]]:
+    for names, blind in iterate_images(pairs, "blind"):
+        wanted = read_images(targets, "target", names)
+        shown = np.stack([resize(image, wanted.shape[1], display) for image in blind])
+        for start in range(0, len(names), size):
+            yield shown[start : start + size], wanted[start : start + size]
+
+
+def render(rows: list[Row], batch_size: int, display: str) -> str:
+    """The table as Markdown, with the parameters it was measured under."""
+    lines = [
+        "# Calibration of the blind images",
+        "",
+        "Written by `blindface calibrate`. Test part against its targets at 128×128; mean ± standard deviation over "
+        f"batches of {batch_size} in the order of the ids; 16×16 images shown by '{display}' interpolation.",
+        "",
+        "| blind images | images | " + " | ".join(title for title, _ in NAMES.values()) + " |",
+        "|---|---|" + "---|" * len(NAMES),
+    ]
+    for row in rows:
+        lines.append(f"| {row.objective} | {row.images:,} | " + " | ".join(row.text(name) for name in NAMES) + " |")
+        paper = PAPER[row.objective]
+        known = [f"{paper[name][0]} ± {paper[name][1]}" if name in paper else "" for name in NAMES]
+        lines.append(f"| paper, {row.objective} | 2,650 | " + " | ".join(known) + " |")
+    lines += ["", "The paper does not say on which colours its SSIM is taken.", ""]
+    for row in rows:
+        lines += [f"Parameters of {row.objective}: `{json.dumps(json.loads(row.parameters))}`", ""]
+    return "\n".join(lines)
