@@ -1,0 +1,30 @@
+"""`blindface export-pairs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindface.cli.app import app
+
+
+@app.command("export-pairs")
+def export_pairs_command(
+    targets: Annotated[Path, typer.Option(help="The packed targets.")],
+    pairs: Annotated[Path, typer.Option(help="The packed pairs.")],
+    output: Annotated[Path, typer.Option(help="The folder to write to; files are named by image id.")],
+    image: Annotated[list[str], typer.Option(help="An image id; may be given several times.")] = [],
+    limit: Annotated[int | None, typer.Option(help="Without ids: only the first so many.", min=1)] = None,
+    kind: Annotated[str, typer.Option(help="blind, target, or pair: both side by side.")] = "pair",
+) -> None:
+    """Write pairs as PNG files, to look at them or to feed other tools.
+
+    Example: blindface export-pairs --targets data/targets.parquet --pairs data/pairs/objective2/test.parquet --limit 20
+    --output /tmp/look
+    """
+    from blindface.degradation.export import export_pairs
+    from blindface.progress import say
+
+    say(f"{output}: {export_pairs(targets, pairs, output, image, limit, kind)} images")

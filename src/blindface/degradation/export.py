@@ -1,0 +1,56 @@
+"""Pairs as PNG files, to look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from blindface.errors import InputError
+from blindface.files import write_bytes
+from blindface.images import Image, resize
+from blindface.packed import read_images, read_table
+from blindface.progress import track
+
+KINDS = ("blind", "target", "pair")
+
+
+def export_pairs(
+    targets: Path, pairs: Path, folder: Path, ids: Sequence[str] = (), limit: int | None = None, kind: str = "pair"
+) -> int:
+    """Write `<folder>/<id>.png` for the given ids, or the first `limit` of the file (None: all); returns their number.
+
+    kind: "blind" or "target" alone, or "pair": the blind image enlarged without smoothing, beside its target.
+    Errors: InputError if an id is not in the file, is no path inside the folder, or the kind is unknown.
+    """
+    if kind not in KINDS:
+        raise InputError(f"unknown kind of image {kind!r}: choose one of {', '.join(KINDS)}")
+    known = read_table(pairs)["id"].tolist()
+    strangers = sorted(set(ids) - set(known))
+    if strangers:
+        raise InputError(
+            f"{pairs} has no image {strangers[0]}: ids look like {known[0] if known else 'Name/Name_0001'}"
+        )
+    names = sorted(set(ids)) or known[:limit]
+    for start in track(range(0, len(names), 256), "export"):
+        some = names[start : start + 256]
+        stacks = zip(some, read_images(pairs, "blind", some), read_images(targets, "target", some), strict=True)
+        for name, blind, target in stacks:
+            _, encoded = cv2.imencode(".png", cv2.cvtColor(_picture(blind, target, kind), cv2.COLOR_RGB2BGR))
+            write_bytes(folder / f"{_safe(name)}.png", encoded.tobytes())
+    return len(names)
+
+
+def _picture(blind: Image, target: Image, kind: str) -> Image:
+    if kind == "pair":
+        return np.hstack([resize(blind, len(target), "nearest"), target])
+    return blind if kind == "blind" else target
+
+
+def _safe(name: str) -> str:
+    if re.search(r"(^|/)\.\.?(/|$)|^/|\\|\0", name):
+        raise InputError(f"the image id {name!r} is no path inside a folder: make the targets again")
+    return name
