@@ -5,6 +5,7 @@ rule check_data:
     input:
         targets=rules.make_targets.output.targets,
         split=rules.split.output.split,
+        skipped=rules.make_targets.output.skipped,
         landmarks=rules.detect_landmarks.output.landmarks,
         pairs=expand(rules.degrade.output.pairs, objective=OBJECTIVES, part=PARTS),
         code=EXPERIMENT.modules("check"),
@@ -23,4 +24,4 @@ rule check_data:
         "Checking the made data"
     shell:
         "blindface check --params {params.slice:q} --targets {input.targets} --split {input.split} {params.pairs}"
-        " --landmarks {input.landmarks} --output {output.checked} 2>&1 | tee {log}"
+        " --landmarks {input.landmarks} --skipped {input.skipped} --output {output.checked} 2>&1 | tee {log}"

@@ -1,0 +1,70 @@
+# The table, the figures and the page.
+
+FIGURES = ["examples", "progressive", "convergence", "degradations", "severity"]
+
+
+rule write_report:
+    input:
+        targets=rules.make_targets.output.targets,
+        split=rules.split.output.split,
+        skipped=rules.make_targets.output.skipped,
+        checked=rules.check_data.output.checked,
+        weights=rules.fetch_weights.output.manifest,
+        pairs=expand("data/pairs/{objective}/test.parquet", objective=OBJECTIVES),
+        models=expand(rules.train.output, objective=OBJECTIVES),
+        restored=expand(rules.restore.output.restored, method=METHODS),
+        steps=expand(rules.restore_steps.output.steps, objective=OBJECTIVES),
+        scores=expand(rules.evaluate.output.scores, method=METHODS),
+        images=expand(rules.evaluate.output.images, method=METHODS),
+        code=EXPERIMENT.modules("report"),
+    output:
+        table=report(
+            "reports/metrics.md", caption="../report/metrics.rst", category="Results"
+        ),
+        page=report(
+            "reports/index.html", caption="../report/page.rst", category="Results"
+        ),
+        metrics="reports/metrics.json",
+        plots=expand(
+            "reports/plots/{name}.csv",
+            name=["metrics", "severity", *[f"convergence_{o}" for o in OBJECTIVES]],
+        ),
+        figures=[
+            report(
+                f"reports/figures/{name}.png",
+                caption=f"../report/{name}.rst",
+                category="Figures",
+            )
+            for name in FIGURES
+        ],
+        drawings=expand("reports/figures/{name}.svg", name=FIGURES),
+    log:
+        "logs/write_report.log",
+    benchmark:
+        "logs/benchmarks/write_report.tsv"
+    params:
+        slice=EXPERIMENT.slice(
+            "fetch",
+            "split",
+            "pairs",
+            "landmarks",
+            "train",
+            "restore",
+            "evaluate",
+            "report",
+        ),
+        files=lambda wildcards, input: " ".join(
+            [
+                f"--pairs {o}=data/pairs/{o}/test.parquet --steps {o}=data/restored/{o}.steps.parquet"
+                for o in OBJECTIVES
+            ]
+            + [f"--models {o}=data/models/{o}" for o in OBJECTIVES]
+            + [f"--restored {m}=data/restored/{m}.parquet" for m in METHODS]
+            + [f"--scores {path}" for path in input.scores]
+            + [f"--images {path}" for path in input.images]
+        ),
+    message:
+        "Writing the report"
+    shell:
+        "blindface report --params {params.slice:q} --targets {input.targets} --split {input.split} {params.files}"
+        " --checked {input.checked} --skipped {input.skipped} --weights {input.weights} --output reports 2>&1 | tee {log}"
