@@ -1,6 +1,14 @@
 # The table, the figures and the page.
 
-FIGURES = ["examples", "progressive", "convergence", "degradations", "severity"]
+FIGURES = [
+    "metrics",
+    "examples",
+    "progressive",
+    "degradations",
+    *expand(
+        "{kind}_{objective}", kind=["convergence", "severity"], objective=OBJECTIVES
+    ),
+]
 
 
 rule write_report:
