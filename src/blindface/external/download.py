@@ -143,7 +143,7 @@ def download(
     objection: Callable[[Path], str | None],
     *,
     write: Callable[[str, Path], None],
-    hosts: Hosts = HOSTS,
+    hosts: Hosts,
 ) -> tuple[bool, list[str]]:
     """Fill `target` from the first address that gives the right bytes; return whether one did, and what the others did.
 

@@ -145,14 +145,14 @@ def _fetch(form: Form, target: Path) -> tuple[bool, list[str]]:
     HOSTS.probe(form.addresses)
     if not HOSTS.all_dead(form.addresses):
         say(f"blindface: fetching {form.basename}" + (f" ({form.bytes / 1e6:,.1f} MB)" if form.bytes else ""))
-    done, failures = download(form.urls, target, form.objection, write=write_plain(HOSTS, form.bytes))
+    done, failures = download(form.urls, target, form.objection, write=write_plain(HOSTS, form.bytes), hosts=HOSTS)
     recipe = form.repack
     if recipe and not done:
 
         def write(url: str, path: Path) -> None:
             write_repacked(recipe, HOSTS, path)
 
-        done, more = download([recipe.url], target, form.objection, write=write)
+        done, more = download([recipe.url], target, form.objection, write=write, hosts=HOSTS)
         failures += more
     return done, failures
 

@@ -151,11 +151,11 @@ def _checked(archive: Path, tar: tarfile.TarFile, size: int) -> dict[str, Photog
         path = PurePosixPath(member.name)
         total += member.size
         reason = _refusal(member, path)
-        if str(path) in names and not member.isdir():
+        if reason is None and str(path) in names and not member.isdir():
             reason = "stands in it twice"
-        elif len(names) >= LARGEST_COUNT:
+        elif reason is None and len(names) >= LARGEST_COUNT:
             reason = f"comes after {LARGEST_COUNT:,} others, more than any set of photographs"
-        elif total > max(size * LARGEST_RATIO, LARGEST_MEMBER):
+        elif reason is None and total > max(size * LARGEST_RATIO, LARGEST_MEMBER):
             reason = f"brings the content to {total:,} bytes, absurd for an archive of {size:,}"
         if reason:
             raise InputError(f"{archive} is refused, its member {member.name[:200]!r} {reason}: give another archive")

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,7 +60,8 @@ def make_targets(archive: Path, params: FetchParams, output: Path, skipped: Path
     size = params.target_size
     versions = {"opencv": cv2.__version__, "numpy": np.__version__, "pillow": PIL.__version__}
     writer = PackedWriter(output, COLUMNS, {"target": (size, size, 3)}, versions)
-    with open_tar(archive) as tar, writer:
+    with open_tar(archive) as tar, warnings.catch_warnings(), writer:
+        warnings.filterwarnings("ignore", module="PIL")  # what matters of them stands in the list of skipped ones
         group: list[tuple[Photograph, Target]] = []
         results = _decoded(tar, photographs, params, workers)
         for photograph, result in track(results, "Decoding photographs", len(photographs)):
