@@ -1,0 +1,72 @@
+"""Kim et al.'s compressed FAN (BMVC 2019, section 3.3): 68 heatmaps from a 64x64 crop of the face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from blindface.errors import ExternalFileError
+from blindface.images import Image, to_unit
+from blindface.landmarks.geometry import Points, from_crops, square_crops
+from blindface.landmarks.heatmaps import peaks
+from blindface.landmarks.pickled import read_tensors
+
+CROP = 64
+
+
+class CompressedFan(nn.Module):
+    """Five convolutions without any reduction: 5x5 3->32, then 3x3 to 64, 128, 128 with BN and LeakyReLU, then to 68.
+
+    321,412 parameters. (N, 3, H, W) float in [0, 1] -> (N, 68, H, W). Made for H = W = 64.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 32, 5, padding=2)
+        layers: list[nn.Module] = []
+        for before, after in ((32, 64), (64, 128), (128, 128)):
+            layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.LeakyReLU(0.01)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(128, 68, 3, padding=1), nn.LeakyReLU(0.01))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Heatmaps of the size of the images."""
+        heatmaps: Tensor = self.layers(self.conv(images))
+        return heatmaps
+
+
+def load_network(path: Path) -> CompressedFan:
+    """The network from a state dict or from Kim et al.'s pickled module. Errors: ExternalFileError."""
+    tensors = read_tensors(path)
+    network = CompressedFan()
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ExternalFileError(
+            f"{path} does not hold the weights of the compressed FAN: delete it and fetch the weights again"
+        ) from error
+    return network.eval()
+
+
+class CompressedFanBackend:
+    """68 points from the face's box; `margin` is the room around it, in shares of its longer side."""
+
+    own_half = False
+
+    def __init__(self, path: Path, margin: float, device: str = "cpu", batch_size: int = 32) -> None:
+        self.margin, self.device, self.batch_size = margin, device, batch_size
+        self._network = load_network(path).to(device)
+
+    def __call__(self, images: Image, boxes: NDArray[Any]) -> Points:
+        """(N, H, W, 3) uint8 pictures, (N, 4) boxes -> points (N, 68, 2) in pixels of the pictures."""
+        crops, corners, factors = square_crops(images, boxes, self.margin, CROP)
+        points = []
+        for first in range(0, len(crops), self.batch_size):
+            batch = torch.from_numpy(crops[first : first + self.batch_size]).to(self.device)
+            with torch.inference_mode():
+                points.append(peaks(self._network(to_unit(batch)))[0])
+        return from_crops(np.concatenate(points), corners, factors) if points else np.empty((0, 68, 2), np.float32)

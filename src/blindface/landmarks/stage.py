@@ -1,0 +1,169 @@
+"""The stage: landmarks of all targets, in parts that a stopped run finds again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blindface.errors import InputError
+from blindface.images import Image, resize
+from blindface.landmarks.detection import Detector, choose_faces
+from blindface.landmarks.exact import read_exact
+from blindface.landmarks.geometry import Points, enclosing_boxes, photograph_to_target, scale_points
+from blindface.landmarks.pose import head_poses
+from blindface.landmarks.table import HALF, SIZE, Landmarks, within_frame, write_landmarks
+from blindface.packed import count_rows, iterate_images, read_table
+from blindface.progress import track
+
+PART = 256
+"""Targets per part: a few seconds of work, some tens of MB."""
+
+
+class Backend(Protocol):
+    """Finds 68 points in each picture, given the face's box."""
+
+    own_half: bool
+    """Whether the 64 px target gets points of its own (the paper's way) instead of the scaled ones."""
+
+    def __call__(self, images: Image, boxes: NDArray[Any]) -> Points:
+        """(N, H, W, 3) uint8 pictures, (N, 4) boxes -> points (N, 68, 2) in pixels of the pictures."""
+
+
+def locate(images: Image, detector: Detector, backend: Backend) -> Landmarks:
+    """Landmarks of targets (N, 128, 128, 3) uint8. Works with any number of faces in each, none included."""
+    chosen, faces = choose_faces(detector(images), SIZE, SIZE)
+    points = np.full((len(images), 68, 2), np.nan, np.float32)
+    seen = np.flatnonzero(faces > 0)
+    if len(seen):
+        points[seen] = backend(images[seen], chosen[seen, :4])
+    points, found = within_frame(points, faces > 0)
+    kept = np.flatnonzero(found)
+    half = scale_points(points, HALF / SIZE).astype(np.float32)
+    if backend.own_half and len(kept):
+        reduced = np.stack([resize(image, HALF, "area") for image in images[kept]])
+        own = backend(reduced, scale_points(chosen[kept, :4], HALF / SIZE))
+        half[kept] = np.clip(own, 0, HALF - 1)
+    return _assemble(points, half, found, chosen[:, :4], chosen[:, 4], faces)
+
+
+def _assemble(
+    points: NDArray[np.float32],
+    half: NDArray[np.float32],
+    found: NDArray[np.bool_],
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    faces: NDArray[np.int32],
+) -> Landmarks:
+    poses = head_poses(points, SIZE)
+    return Landmarks(
+        found=found,
+        points_128=points,
+        points_64=half,
+        box=np.where(found[:, None], boxes, np.nan).astype(np.float32),
+        score=np.where(found, scores, 0).astype(np.float32),
+        faces=faces,
+        yaw=poses[:, 0],
+        pitch=poses[:, 1],
+    )
+
+
+def detect_landmarks(
+    targets: Path,
+    output: Path,
+    detector: Detector,
+    backend: Backend,
+    settings: Mapping[str, Any],
+    ids: Sequence[str] | None = None,
+    part: int = PART,
+) -> tuple[int, int]:
+    """Write the landmarks of all targets, or of those with the given ids; returns how many have a face, and how many not.
+
+    settings: whatever the result depends on besides the targets (names, values, hashes of weights). It is stored in
+    the file, and tells whether a part left by a stopped run still holds. Parts lie beside the output until it is whole.
+    """
+    folder = Path(output).with_name(f".{Path(output).stem}.parts")
+    total = count_rows(targets) if ids is None else len(set(ids))
+    found = 0
+
+    def parts() -> Iterator[tuple[list[str], Landmarks]]:
+        nonlocal found
+        for names, images in track(_parts(targets, ids, part), "landmarks", -(-total // part)):
+            landmarks = _remembered(folder, settings, images, detector, backend)
+            found += int(landmarks.found.sum())
+            yield names, landmarks
+
+    written = write_landmarks(output, parts(), {"settings": json.dumps(settings, sort_keys=True)})
+    shutil.rmtree(folder, ignore_errors=True)
+    return found, written - found
+
+
+def _parts(targets: Path, ids: Sequence[str] | None, size: int) -> Iterator[tuple[list[str], Image]]:
+    """The wanted targets in file order, `size` at a time."""
+    if ids is None:
+        yield from iterate_images(targets, "target", size)
+        return
+    wanted = set(ids)
+    names: list[str] = []
+    images: list[Image] = []
+    for here, stack in iterate_images(targets, "target"):
+        for name, image in zip(here, stack, strict=True):
+            if name in wanted:
+                names.append(name)
+                images.append(image)
+            if len(names) == size:
+                yield names, np.stack(images)
+                names, images = [], []
+    if names:
+        yield names, np.stack(images)
+
+
+def _remembered(
+    folder: Path, settings: Mapping[str, Any], images: Image, detector: Detector, backend: Backend
+) -> Landmarks:
+    """The part's landmarks from a stopped run where settings and pixels are the same, computed otherwise."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(images).tobytes())
+    path = folder / f"{digest.hexdigest()}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return Landmarks(**stored)
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+        pass  # not there, or cut short: computed again
+    landmarks = locate(images, detector, backend)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.partial.npz")
+    np.savez(temporary, **landmarks.arrays())  # type: ignore[arg-type]
+    temporary.replace(path)
+    return landmarks
+
+
+def exact_landmarks(targets: Path, archive: Path, output: Path, ids: Sequence[str] | None = None) -> tuple[int, int]:
+    """Write the landmarks that the embedded set was drawn from; returns as `detect_landmarks`.
+
+    Reading them takes a moment, so nothing is kept of a stopped run. Errors: InputError if a target has none.
+    """
+    frame = read_table(targets)
+    if ids is not None:
+        frame = frame[frame["id"].isin(set(ids))].reset_index(drop=True)
+    exact = read_exact(archive)
+    missing = [name for name in frame["id"] if name not in exact]
+    if missing:
+        raise InputError(f"{archive} has no exact landmarks of {missing[0]}: make the targets from this archive again")
+    photograph = np.array([exact[name] for name in frame["id"]], np.float32).reshape(-1, 68, 2)
+    crop = frame[["crop_x", "crop_y", "crop_size"]].to_numpy(np.float64)
+    points = photograph_to_target(photograph, crop, SIZE)
+    boxes, ones = enclosing_boxes(points), np.ones(len(frame), np.float32)
+    points, found = within_frame(points, np.ones(len(frame), bool))
+    half = scale_points(points, HALF / SIZE).astype(np.float32)
+    landmarks = _assemble(points, half, found, boxes, ones, np.ones(len(frame), np.int32))
+    write_landmarks(output, [(frame["id"].tolist(), landmarks)], {"settings": json.dumps({"backend": "exact"})})
+    return int(found.sum()), int((~found).sum())
