@@ -1,7 +1,7 @@
 """The chart of the head: a flat texture on the sphere of directions, and the canonical face drawn on it.
 
-A direction d = (right, down, to the viewer) has the chart place s = (dx, dy) / (1 + dz)^K: nearly conformal on the face,
-without trigonometry per pixel, one to one up to about 130 degrees from the front. Canonical coordinates (X, Y) are those
+A direction d = (right, down, to the viewer) has the chart place s = (dx, dy) / sqrt(1 + dz) (Lambert's equal-area projection):
+little distortion on the face, no trigonometry per pixel. It reaches 131 degrees from the front. Canonical coordinates (X, Y) are those
 of a frontal drawing of the mean face: eyes at Y = 0, Y down, one unit is about 12 cm.
 """
 
@@ -18,9 +18,8 @@ Array = NDArray[np.float32]
 Points = NDArray[np.float64]
 
 TEXELS = 432
-HALF = 1.17
-K = 0.4
-REFERENCE = (0.70, 1.05, 0.92)  # half axes of the mean head: right, down, to the viewer
+HALF = 1.29
+REFERENCE = (0.665, 1.03, 0.90)  # half axes of the mean head: right, down, to the viewer
 EXPONENT = 2.3
 
 
@@ -39,7 +38,7 @@ class Chart:
 
 def to_chart(direction: NDArray[np.floating]) -> NDArray[np.floating]:
     """Unit directions (..., 3) -> texel coordinates (..., 2), column first."""
-    place = direction[..., :2] / np.maximum(1.0 + direction[..., 2:], 1e-4) ** K
+    place = direction[..., :2] / np.sqrt(np.maximum(1.0 + direction[..., 2:], 1e-4))
     return (place / HALF + 1.0) * ((TEXELS - 1) / 2.0)
 
 
@@ -67,7 +66,7 @@ def superellipsoid(direction: NDArray[np.floating], axes: tuple[float, float, fl
 def chart() -> Chart:
     """The one chart, made at first use."""
     angles = np.linspace(0, np.radians(131), 4096)
-    radii = np.sin(angles) / (1 + np.cos(angles)) ** K
+    radii = np.sin(angles) / np.sqrt(1 + np.cos(angles))
     place = (np.arange(TEXELS) / ((TEXELS - 1) / 2.0) - 1.0) * HALF
     s, t = np.meshgrid(place, place)
     radius = np.hypot(s, t)
@@ -103,6 +102,13 @@ def bump(target: Array, centre: tuple[float, float], sigma: tuple[float, float],
     height = np.float32(sigma[1]) if not lower else np.where(y > 0, np.float32(lower), np.float32(sigma[1]))
     hill = np.exp(-0.5 * ((x / np.float32(sigma[0])) ** 2 + (y / height) ** 2))
     target[rows, columns] += np.float32(amount) * hill * (base.front[rows, columns] < 1.75)
+
+
+def place_of(point: list[Array], length: Array) -> tuple[Array, Array]:
+    """Texel coordinates of head coordinates (three arrays) at a distance `length` from the head's centre."""
+    factor = np.float32((TEXELS - 1) / 2.0 / HALF) / np.sqrt(length * (length + point[2]) + np.float32(1e-4))
+    middle = np.float32((TEXELS - 1) / 2.0)
+    return point[0] * factor + middle, point[1] * factor + middle
 
 
 def sample(texture: Array, place: NDArray[np.floating]) -> Array:

@@ -11,7 +11,7 @@ from blindface.embedded.canvas import Canvas, Mask, arch, disc, fill, ribbon, sm
 from blindface.embedded.chart import Points
 from blindface.embedded.traits import Person, Shot, srgb
 
-IRIS = 0.051  # radius, canonical: the human iris is 11.7 mm wide
+IRIS = 0.054  # radius, canonical: the human iris is 11.7 mm wide
 
 
 def eyelids(face: Points, part: slice) -> tuple[Points, Points]:
@@ -43,10 +43,10 @@ def _eyeball(canvas: Canvas, face: Points, part: slice, person: Person, shot: Sh
     _iris(canvas, opening, centre, person, rng)
     canvas.tint(within(ribbon(upper + [0, 0.006], 0.034, 1.6), opening), 0.35, 0.9)
     canvas.tint(within(ribbon(lower, 0.010, 1.0), opening), 0.7, 0.6)
-    canvas.polish(opening, 1.2)
-    side = -0.35 if shot.light[0] < 0 else 0.35
-    glint = centre + [side * IRIS, -0.35 * IRIS]
-    canvas.blend(within(disc(glint, (0.013, 0.012), 0.5), opening), srgb(255, 255, 255) * 1.3, 0.9)
+    canvas.polish(opening, 0.5)
+    side = -0.38 if shot.light[0] < 0 else 0.38
+    glint = centre + [side * IRIS, -0.36 * IRIS]
+    canvas.blend(within(disc(glint, (0.009, 0.009), 0.5), opening), srgb(255, 255, 255), 0.85)
 
 
 def _lids(canvas: Canvas, face: Points, part: slice, person: Person, shot: Shot, rng: np.random.Generator) -> None:
@@ -141,7 +141,7 @@ def lip_contours(face: Points) -> tuple[Points, Points]:
 
 def lip_colour(person: Person) -> np.ndarray:
     """Linear colour of the lips: the skin's, redder, or painted."""
-    natural = person.skin * np.array([0.80, 0.47, 0.47]) * (1 - 0.2 * person.masculinity * (1 - person.darkness))
+    natural = person.skin * np.array([0.82, 0.52, 0.52]) * (1 - 0.2 * person.masculinity * (1 - person.darkness))
     painted = srgb(150, 32, 44)
     return np.asarray(natural + person.lip_colour * 0.75 * (painted - natural), np.float32)
 
@@ -152,7 +152,7 @@ def paint_mouth(canvas: Canvas, face: Points, person: Person, expression: Mappin
     _mouth_opening(canvas, face, inner, expression)
     colour = lip_colour(person)
     upper, lower = lip_contours(face)
-    over, under = fill(upper, 0.7), fill(lower, 0.7)
+    over, under = fill(upper, 1.0), fill(lower, 1.1)
     canvas.blend(over, colour * 0.82, 0.92)
     canvas.blend(under, colour, 0.90)
     for mask, height in ((fill(upper, 2.2), 0.018), (fill(lower, 2.5), 0.030)):

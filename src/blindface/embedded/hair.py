@@ -69,7 +69,7 @@ def _strands(person: Person, style: Style, rng: np.random.Generator) -> tuple[Ar
         across = np.arctan2(d[..., 2] + np.float32(0.3), np.float32(0.75)) + wave
         along = np.arctan2(d[..., 0] - np.float32(0.28 * person.part), np.maximum(-d[..., 1], -0.2) + np.float32(0.9))
         across = across * np.float32(1.2)
-    x, y = across * np.float32(330) + shift[0], along * np.float32(170) + shift[1]
+    x, y = across * np.float32(430) + shift[0], along * np.float32(150) + shift[1]
     return look_up("strand", x, y), look_up("lock", x, y)
 
 
@@ -104,8 +104,8 @@ def _curtain(person: Person, style: Style, strand: Array, lock: Array) -> tuple[
 
 
 def _dye(person: Person, style: Style, strand: Array, lock: Array, rng: np.random.Generator) -> Array:
-    deviation = 0.30 if style.flow != "curls" else 0.42
-    tone = np.exp(np.float32(deviation) * np.clip(strand, -2.2, 2.2) + np.float32(0.20) * lock)
+    deviation = 0.24 if style.flow != "curls" else 0.40
+    tone = np.exp(np.float32(deviation) * np.clip(strand, -2, 2) + np.float32(0.13) * lock)
     colour = tone[..., None] * person.hair
     if person.hair_name in ("brown", "dark brown", "black") and person.age > 0.45:
         grey = np.clip(cut("fine", strand.shape, rng) * 0.3 + (person.age - 0.45) * 1.1 + 0.25 * strand, 0, 0.8)
@@ -121,7 +121,7 @@ def grow_hair(canvas: Canvas, person: Person, rng: np.random.Generator) -> Array
     cover = smoothstep(inside, -0.6, 1.6) * np.float32(style.cover)
     thick = style.side + (style.top - style.side) * smoothstep(base.elevation, -0.15, -1.0)
     skull = superellipsoid(base.direction, head_axes(person)).astype(np.float32)
-    lift = thick * smoothstep(inside, -0.5, 10.0) * (1 + 0.22 * np.clip(lock, -2, 2)) + np.float32(0.05) * thick * strand
+    lift = thick * smoothstep(inside, -0.5, 10.0) * (1 + 0.14 * np.clip(lock, -2, 2)) + np.float32(0.022) * thick * strand
     shell = np.where(inside > -0.6, skull + lift, 0)
     if style.end:
         radius, there = _curtain(person, style, strand, lock)

@@ -12,6 +12,7 @@ from blindface.randomness import generator
 
 Array = NDArray[np.float32]
 SIDE = 1024
+_MARGIN = 512
 
 
 def _standardise(pattern: Array) -> Array:
@@ -41,9 +42,16 @@ def bank(kind: str) -> Array:
     raise ValueError(f"no noise pattern is called {kind!r}")
 
 
+@lru_cache(maxsize=None)
+def _wide_bank(kind: str) -> Array:
+    return np.asarray(cv2.copyMakeBorder(bank(kind), 0, _MARGIN, 0, _MARGIN, cv2.BORDER_WRAP))
+
+
 def cut(kind: str, shape: tuple[int, int], rng: np.random.Generator) -> Array:
     """A random cut of a pattern, (H, W)."""
-    row, column = rng.integers(0, SIDE, 2)
+    row, column = (int(place) for place in rng.integers(0, SIDE, 2))
+    if max(shape) <= _MARGIN:
+        return _wide_bank(kind)[row : row + shape[0], column : column + shape[1]]
     pattern = bank(kind)
     rows, columns = (row + np.arange(shape[0])) % SIDE, (column + np.arange(shape[1])) % SIDE
     return pattern[rows[:, None], columns[None, :]]
@@ -52,5 +60,5 @@ def cut(kind: str, shape: tuple[int, int], rng: np.random.Generator) -> Array:
 def look_up(kind: str, x: Array, y: Array) -> Array:
     """The pattern at wrapping coordinates (H, W) in texels."""
     return np.asarray(
-        cv2.remap(bank(kind), np.mod(x, SIDE), np.mod(y, SIDE), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        cv2.remap(bank(kind), x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
     )

@@ -8,10 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.embedded.chart import Array, Points, canonical_direction, chart, sample, texels, to_chart
+from blindface.embedded.chart import Array, Points, canonical_direction, chart, place_of, sample, texels
 from blindface.embedded.traits import Shot
-
-_RELAXATION = np.float32(0.72)
 
 
 @dataclass(frozen=True)
@@ -69,45 +67,69 @@ class Hit:
     rows: slice
     columns: slice
     place: Array  # texel coordinates (H, W, 2)
-    depth: Array  # towards the viewer, units (H, W); where nothing is hit: -inf
+    depth: Array  # towards the viewer, units (H, W)
     seen: NDArray[np.bool_]
 
 
 def _bounds(radius: Array, view: View, size: int) -> tuple[slice, slice, float]:
     points = (chart().direction[::6, ::6] * radius[::6, ::6, None]).reshape(-1, 3)
     place = view.project(points.astype(np.float64))
-    low = np.clip(np.floor(place[:, :2].min(0)) - 3, 0, size - 4).astype(int) // 2 * 2
-    high = np.clip(np.ceil(place[:, :2].max(0)) + 4, low + 4, size).astype(int)
-    high -= (high - low) % 2
-    return slice(low[1], high[1]), slice(low[0], high[0]), float(place[:, 2].max()) + 0.02
+    low = np.clip(np.floor(place[:, :2].min(0)) - 3, 0, size - 8).astype(int)
+    high = np.clip(np.ceil(place[:, :2].max(0)) + 4, low + 8, size).astype(int)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0])), float(place[:, 2].max()) + 0.02
 
 
-def _march(radius: Array, view: View, x: Array, y: Array, depth: Array, steps: int) -> tuple[Array, Array, Array]:
-    """Advance the rays; returns depth, distance left to the surface, texel coordinates."""
-    m = view.rotation.astype(np.float32)
-    flat = [x * m[0, i] + y * m[1, i] for i in range(3)]
-    for _ in range(steps):
-        point = [flat[i] + depth * m[2, i] for i in range(3)]
-        length = np.sqrt(point[0] ** 2 + point[1] ** 2 + point[2] ** 2) + np.float32(1e-6)
-        place = to_chart(np.stack(point, -1) / length[..., None])
-        gap = length - sample(radius, place)
-        depth = depth - _RELAXATION * gap
-    return depth, gap, place
+class _Rays:
+    """Rays through places (x, y) of the picture's plane, in units; the surface lies between two known depths."""
+
+    def __init__(self, radius: Array, view: View, x: Array, y: Array, start: Array) -> None:
+        self.radius, m = radius, view.rotation.astype(np.float32)
+        self.flat = [x * m[0, i] + y * m[1, i] for i in range(3)]
+        self.toward = m[2]
+        self.depth = self.outside = start
+        self.inside = np.full_like(start, -np.inf)
+
+    def march(self, steps: int) -> _Rays:
+        """Step towards the surface; once it is crossed, close in on it between the two depths."""
+        for _ in range(steps):
+            gap = self._gap(self.depth)[0]
+            free = gap > 0
+            self.outside = np.where(free, self.depth, self.outside)
+            self.inside = np.where(free, self.inside, self.depth)
+            step = self.depth - np.clip(np.float32(0.8) * gap, np.float32(0.002), np.float32(0.16))
+            between = np.float32(0.5) * (self.outside + np.maximum(self.inside, np.float32(-9)))
+            self.depth = np.where(np.isfinite(self.inside), np.maximum(step, between), step)
+        return self
+
+    def _gap(self, depth: Array) -> tuple[Array, Array, Array]:
+        point = [self.flat[i] + depth * self.toward[i] for i in range(3)]
+        length = np.sqrt(point[0] * point[0] + point[1] * point[1] + point[2] * point[2])
+        across, down = place_of(point, length)
+        return length - cv2.remap(self.radius, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), across, down
+
+    def arrive(self) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """Depth, texel coordinates (H, W, 2), and whether the surface was met."""
+        depth = np.where(np.isfinite(self.inside), self.inside, self.depth)
+        gap, across, down = self._gap(depth)
+        return depth, np.stack([across, down], -1), np.isfinite(self.inside) | (np.abs(gap) < 0.004)
 
 
 def cast(radius: Array, view: View, size: int) -> Hit:
-    """Cast one ray per pixel of a (size, size) picture: at half resolution from afar, then refined."""
+    """Cast one ray per pixel of a (size, size) picture: on a coarse grid from afar, then finer and finer."""
     rows, columns, top = _bounds(radius, view, size)
     x = ((np.arange(columns.start, columns.stop) - view.origin[0]) / view.scale).astype(np.float32)
     y = ((np.arange(rows.start, rows.stop) - view.origin[1]) / view.scale).astype(np.float32)
     x, y = np.meshgrid(x, y)
-    coarse_x, coarse_y = (cv2.resize(a, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for a in (x, y))
-    depth, _, _ = _march(radius, view, coarse_x, coarse_y, np.full_like(coarse_x, top), 22)
-    depth = cv2.dilate(depth, np.ones((3, 3), np.uint8))
-    depth = cv2.resize(depth, x.shape[::-1], interpolation=cv2.INTER_NEAREST) + np.float32(0.01)
-    depth, gap, place = _march(radius, view, x, y, depth, 6)
-    seen = (np.abs(gap) < 0.02) & (depth > -1.2)
-    return Hit(rows, columns, place.astype(np.float32), np.where(seen, depth, -np.inf).astype(np.float32), seen)
+    start = np.full((2, 2), top, np.float32)
+    for reduction, steps in ((4, 26), (2, 9), (1, 7)):
+        shape = (max(2, x.shape[1] // reduction), max(2, x.shape[0] // reduction))
+        place = [cv2.resize(a, shape, interpolation=cv2.INTER_AREA) for a in (x, y)]
+        # The nearest of the neighbours' depths, so that no ray starts behind the tip of a nose.
+        start = cv2.resize(cv2.dilate(start, np.ones((3, 3), np.uint8)), shape, interpolation=cv2.INTER_NEAREST)
+        rays = _Rays(radius, view, place[0], place[1], start + np.float32(0.01 * reduction)).march(steps)
+        start = np.where(np.isfinite(rays.inside), rays.outside, np.maximum(rays.depth, -1.3))
+    depth, where, seen = rays.arrive()
+    return Hit(rows, columns, where.astype(np.float32), depth.astype(np.float32), seen & (depth > -1.2))
 
 
 def surface_normals(radius: Array, view: View) -> Array:

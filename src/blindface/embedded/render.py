@@ -10,21 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindface.embedded.anatomy import express, shape_face
+from blindface.embedded.background import background
 from blindface.embedded.canvas import Canvas
 from blindface.embedded.chart import Array, Points, sample
 from blindface.embedded.features import paint_brows, paint_eyes, paint_mouth, paint_nose
 from blindface.embedded.glasses import wear_glasses
 from blindface.embedded.hair import grow_hair
-from blindface.embedded.light import Scene, shade
+from blindface.embedded.light import Scene, Surface, shade
 from blindface.embedded.raycast import View, cast, project_landmarks, rotation, surface_normals, surface_points
-from blindface.embedded.scene import background, put_neck, put_torso
+from blindface.embedded.scene import put_body
 from blindface.embedded.sculpt import sculpt
 from blindface.embedded.skin import base_canvas, paint_beard, paint_blemishes, paint_flush, paint_folds
 from blindface.embedded.traits import Person, Shot, draw_person, draw_shot
 from blindface.images import Image
 from blindface.randomness import generator
 
-SUPERSAMPLING = 2
+SUPERSAMPLING = 1.5
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,7 @@ def _put_head(scene: Scene, canvas: Canvas, cover: Array, view: View) -> None:
     normal = sample(surface_normals(canvas.radius, view), hit.place)
     colour = sample(canvas.colour, hit.place)
     gloss, hair = sample(canvas.gloss, hit.place), sample(cover, hit.place)
-    nearer = hit.seen & (hit.depth > scene.depth[hit.rows, hit.columns])
-    scene.put(hit.rows, hit.columns, nearer, hit.depth, colour, normal, gloss, 1 - hair)
+    scene.put(hit.rows, hit.columns, Surface(colour, normal, hit.depth, gloss, 1 - hair), hit.seen)
 
 
 def _develop(picture: Array, shot: Shot, size: int, rng: np.random.Generator) -> Image:
@@ -108,15 +108,14 @@ def render(person: Person, shot: Shot, seed: int, size: int = 250) -> Rendered:
     face = express(shape_face(person.shape), shot.expression, max(shot.gaze[1], 0))
     canvas, bare, cover = _paint_head(face, person, shot, seed)
     view = _view(bare, face, shot, size)
-    fine = view.resized(SUPERSAMPLING)
-    scene = Scene.empty(size * SUPERSAMPLING)
+    large = round(size * SUPERSAMPLING)
+    fine = view.resized(large / size)
+    scene = Scene.empty(large)
     _put_head(scene, canvas, cover, fine)
-    ground = int(np.clip(fine.origin[1] + 0.3 * fine.scale, 0, size * SUPERSAMPLING - 2))
-    put_neck(scene, fine, person, ground, rng)
-    put_torso(scene, fine, person, shot, ground, rng)
-    lit = shade(scene, shot, fine.scale)
-    there = np.isfinite(scene.depth)
-    picture = np.where(there[..., None], lit, background(size * SUPERSAMPLING, shot, rng))
+    put_body(scene, fine, person, shot, rng)
+    there, lit = shade(scene, shot, fine.scale)
+    picture = background(large, shot, rng)
+    picture[there] = lit
     if shot.glasses:
         wear_glasses(picture, scene.depth, fine, face, bare, person, shot)
     landmarks = project_landmarks(bare, face, view)

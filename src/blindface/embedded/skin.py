@@ -25,7 +25,7 @@ def base_canvas(person: Person, radius: Array, ear: Array, rng: np.random.Genera
     colour[..., 1] = np.exp(shade * 1.2 - red) * person.skin[1]
     colour[..., 2] = np.exp(shade * 1.3 - red) * person.skin[2]
     colour *= (1 - ear * np.float32(0.10))[..., None] * np.array([1.04, 0.94, 0.92], np.float32) ** ear[..., None]
-    relief = np.float32(0.0016 + 0.0014 * person.age) * fine + np.float32(0.0015) * patch
+    relief = np.float32(0.0003 + 0.0003 * person.age) * fine + np.float32(0.0007) * patch
     gloss = np.full(shape, 0.30, np.float32) + np.float32(0.25) * np.exp(-(base.x**2) * 14) * (base.y < 0.4)
     return Canvas(colour, gloss, radius + relief)
 
@@ -106,8 +106,8 @@ def paint_beard(canvas: Canvas, face: Points, person: Person, rng: np.random.Gen
     offset = rng.uniform(0, 1000, 2)
     strand = look_up("strand", (base.x * 420 + base.y * 60 + offset[0]).astype(np.float32), (base.y * 260 + offset[1]).astype(np.float32))
     if person.beard in ("none", "stubble"):
-        strength = 0.16 if person.beard == "none" else 0.42
-        dots = np.clip(0.55 + 0.45 * cut("fine", mask.shape, rng), 0, 1.3)
+        strength = 0.10 if person.beard == "none" else 0.34
+        dots = np.clip(0.8 + 0.22 * cut("fine", mask.shape, rng), 0, 1.3)
         cover = (mask * np.float32(strength) * dots)[..., None]
         canvas.colour += cover * (person.hair * np.float32(0.9) + np.float32(0.015) - canvas.colour)
         return

@@ -23,9 +23,9 @@ HAIR_COLOURS = {
     "light blond": (206, 176, 128),
     "red": (140, 66, 32),
     "grey": (134, 130, 126),
-    "white": (206, 203, 198),
+    "white": (182, 180, 178),
 }
-SKIN_TONES = ((246, 212, 192), (232, 190, 164), (214, 165, 132), (186, 132, 98), (146, 96, 68), (104, 66, 47), (76, 48, 36))
+SKIN_TONES = ((240, 210, 196), (228, 190, 170), (210, 166, 142), (182, 136, 110), (144, 101, 80), (104, 70, 55), (76, 51, 42))
 IRIS_COLOURS = {"brown": (78, 46, 24), "hazel": (104, 80, 42), "green": (92, 108, 74), "blue": (92, 124, 158), "grey": (118, 130, 138)}
 HAIR_STYLES = ("bald", "buzz", "short", "side part", "swept back", "fringe", "curls", "bob", "long")
 GLASSES = ("thin metal", "dark frame", "half rim", "round")
@@ -135,7 +135,7 @@ def draw_person(seed: int, identity: int) -> Person:
     rng = generator(seed, "embedded", "person", identity)
     masculinity = float(np.clip(rng.normal(0.85 if rng.random() < 0.55 else 0.13, 0.12), 0, 1))
     darkness, age = float(rng.beta(0.9, 1.15)), float(rng.beta(1.3, 1.5))
-    undertone = np.exp(rng.normal(0, [0.03, 0.035, 0.06])).astype(np.float32)
+    undertone = np.exp(rng.normal(0, [0.02, 0.025, 0.04])).astype(np.float32)
     hair_name, hair_style = _draw_hair(rng, darkness, age, masculinity)
     hair = srgb(*HAIR_COLOURS[hair_name]) * np.float32(rng.uniform(0.8, 1.25))
     light = max(0.02, 0.5 - darkness)
@@ -191,7 +191,7 @@ def _draw_expression(rng: np.random.Generator) -> dict[str, float]:
 def _draw_light(rng: np.random.Generator) -> tuple[NDArray[np.float32], Colour, Colour]:
     azimuth, height = np.radians(np.clip(rng.normal(0, 38), -75, 75)), np.radians(rng.uniform(5, 55))
     light = np.array([np.sin(azimuth) * np.cos(height), -np.sin(height), np.cos(azimuth) * np.cos(height)], np.float32)
-    warmth = rng.normal(0, 0.12)
+    warmth = rng.normal(0, 0.08)
     key = np.exp([warmth, 0.25 * warmth, -warmth]) * rng.uniform(0.75, 1.1)
     coolness = rng.normal(-0.3 * warmth, 0.08)
     fill = np.exp([coolness, 0, -coolness]) * rng.uniform(0.2, 0.5)
@@ -200,7 +200,7 @@ def _draw_light(rng: np.random.Generator) -> tuple[NDArray[np.float32], Colour, 
 
 def _garment_colours(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]:
     dark = srgb(*(rng.uniform(18, 62) * np.exp(rng.normal(0, 0.18, 3))))
-    vivid = srgb(*np.clip(rng.uniform(30, 215, 3), 0, 255))
+    vivid = srgb(*np.clip(rng.uniform(35, 190) * np.exp(rng.normal(0, 0.35, 3)), 8, 225))
     pale = srgb(*np.clip(rng.uniform(195, 240) * np.exp(rng.normal(0, 0.03, 3)), 0, 255))
     return dark, vivid, pale
 
