@@ -12,6 +12,8 @@ from blindface.errors import DeviceError
 if TYPE_CHECKING:
     import torch
 
+    from blindface.numerics import Precision
+
 CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
@@ -45,29 +47,24 @@ def describe_device(device: torch.device) -> dict[str, Any]:
 
 
 @contextmanager
-def determinism(wanted: bool) -> Iterator[None]:
-    """Within the block PyTorch takes deterministic algorithms only; what was set before comes back after it.
+def numeric_policy(precision: Precision, deterministic: bool) -> Iterator[None]:
+    """Within the block PyTorch computes by `numerics.set_policy`; the switches as they were come back after it.
 
-    cuBLAS reads its variable when its first handle is made, so the block must be entered before any GPU work.
+    cuBLAS reads its variable when its first handle is made, so the block is entered before any GPU work.
     """
     import torch
 
-    if not wanted:
-        yield
-        return
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.backends.cudnn.deterministic,
-        torch.backends.cudnn.benchmark,
-        os.environ.get(CUBLAS_WORKSPACE),
-    )
-    os.environ.setdefault(CUBLAS_WORKSPACE, ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    from blindface.numerics import set_policy
+
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    switches = (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic)
+    only_deterministic = torch.are_deterministic_algorithms_enabled()
+    workspace = os.environ.get(CUBLAS_WORKSPACE)
+    set_policy(precision, deterministic)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before[1], before[2]
-        if before[3] is None:
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = switches
+        torch.use_deterministic_algorithms(only_deterministic)
+        if workspace is None:
             os.environ.pop(CUBLAS_WORKSPACE, None)

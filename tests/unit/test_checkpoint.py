@@ -106,9 +106,9 @@ def test_errors_of_writing_reach_the_caller(tmp_path: Path) -> None:
 
 
 def test_differences_are_named_and_what_may_differ_is_left_out() -> None:
-    before = {"params": {"seed": 1, "device": "cpu", "a": {"b": [1, 2]}}, "data": {"x": "0" * 64}}
-    now = {"params": {"seed": 2, "device": "cuda", "a": {"b": [1, 3]}, "new": None}, "data": {"x": "0" * 64}}
-    assert differences(before, now) == ["params.a.b: [1, 2] -> [1, 3]", "params.seed: 1 -> 2"]
+    before = {"params": {"train": {"seed": 1, "device": "cpu", "a": {"b": [1, 2]}}}, "data": {"x": "0" * 64}}
+    now = {"params": {"train": {"seed": 2, "device": "cuda", "a": {"b": [1, 3]}, "new": None}}, "data": {"x": "0" * 64}}
+    assert differences(before, now) == ["params.train.a.b: [1, 2] -> [1, 3]", "params.train.seed: 1 -> 2"]
     assert differences(before, before) == []
 
 

@@ -22,6 +22,7 @@ from blindface import packed
 from blindface.errors import InputError, ParameterError
 from blindface.images import to_signed
 from blindface.randomness import derive_seed, generator
+from blindface.steps import Batch
 
 MIRRORED_POINTS: tuple[int, ...] = (
     *range(16, -1, -1),  # jaw
@@ -33,21 +34,6 @@ MIRRORED_POINTS: tuple[int, ...] = (
     *(64, 63, 62, 61, 60, 67, 66, 65),  # inner lips
 )
 """Place in the mirrored face of each of the 68 points: the left eye's corner becomes the right eye's."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one update sees.
-
-    blind: (N, 3, u, u) float in [-1, 1]; targets: steps 1, 2, 3 at 32, 64, 128 px, (N, 3, S, S) float in [-1, 1];
-    points: per step (N, 68, 2) as x, y in pixels of that size (step 1 has none and gets step 2's halved);
-    found: (N,) bool, False where no face was found.
-    """
-
-    blind: Tensor
-    targets: tuple[Tensor, Tensor, Tensor]
-    points: tuple[Tensor, Tensor, Tensor]
-    found: Tensor
 
 
 @dataclass(frozen=True)
@@ -68,8 +54,18 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def batch(self, rows: Tensor, mirrored: Tensor | None = None, blinds: Tensor | None = None) -> Batch:
-        """Cut a batch: `rows` (N,) int64 and `mirrored` (N,) bool on the device; `blinds` replaces the stored ones."""
+    def batch(
+        self,
+        rows: Tensor,
+        mirrored: Tensor | None = None,
+        mixes: Sequence[Tensor] = (),
+        blinds: Tensor | None = None,
+    ) -> Batch:
+        """Cut a batch: `rows` (N,) int64, `mirrored` (N,) bool and `mixes` on the device; see `EpochDraws`.
+
+        blinds: (all images, u, u, 3) uint8 on the device, in place of the stored ones. Targets at 64 and 32 px are area
+        averages of those at 128 px. There are no landmarks at 32 px: step 1 gets those of 64 px, which it does not use.
+        """
         blind = to_signed((self.blinds if blinds is None else blinds)[rows])
         target = to_signed(self.targets[rows])
         points_128, points_64 = self.points_128[rows], self.points_64[rows]
@@ -83,8 +79,9 @@ class ImageSet:
         return Batch(
             blind=blind,
             targets=(avg_pool2d(half, 2), half, target),
-            points=(points_64 / 2 - 0.25, points_64, points_128),
+            points=(points_64, points_64, points_128),
             found=self.found[rows],
+            mixes=mixes,
         )
 
 
@@ -147,6 +144,11 @@ class EpochDraws:
     rows: Tensor
     mirrored: Tensor | None
     mix: Tensor
+
+    def of(self, batch: int) -> tuple[Tensor, Tensor | None, tuple[Tensor, ...]]:
+        """Rows, mirrored and mixes of one batch, as `ImageSet.batch` takes them."""
+        mirrored = None if self.mirrored is None else self.mirrored[batch]
+        return self.rows[batch], mirrored, self.mix[batch].unbind()
 
 
 def draw_epoch(

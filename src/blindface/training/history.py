@@ -3,14 +3,15 @@
 | column | meaning | unit |
 |---|---|---|
 | epoch, step | from 1 | |
-| adversarial, pixel, perceptual, attention | generator losses before weighting, mean of the epoch's batches | |
-| critic, gap, penalty, drift | critic loss; mean critic output on targets minus on restored; unweighted constraints | |
-| generator_gradient, discriminator_gradient | norm of the gradient, mean of the epoch's batches | |
+| adversarial, pixel, perceptual, attention | the generator's losses before weighting, mean of the epoch's batches | |
+| total | their weighted sum | |
+| critic_gap, penalty, drift | mean critic output on targets minus on restored; its unweighted constraints | |
+| gradient_norm_generator, gradient_norm_discriminator | mean of the epoch's batches | |
 | weight_<loss> | weight of each loss at the end of the epoch | |
 | learning_rate | at the end of the epoch | |
-| seconds, images_per_second | training alone, without validation | s, images/s |
+| seconds, images_per_second | training alone, without validation and checkpoints | s, images/s |
 | gpu_memory_gb | largest allocation so far; empty on a CPU | GB |
-| psnr, ssim | validation part, moving average, this step against the target of its size; else empty | dB, 1 |
+| psnr, ssim | validation part, averaged weights, this step against the target of its size; else empty | dB, 1 |
 
 Losses that are left out stay empty.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,10 +30,26 @@ from torch import Tensor
 
 from blindface.errors import TrainingError
 from blindface.files import write_text
+from blindface.steps import STEPS, TERMS, StepWeights
 
-STEPS = (1, 2, 3)
+COLUMNS = (
+    *("epoch", "step", "adversarial", "pixel", "perceptual", "attention", "total", "critic_gap", "penalty", "drift"),
+    *("gradient_norm_generator", "gradient_norm_discriminator"),
+    *("weight_adversarial", "weight_pixel", "weight_perceptual", "weight_attention"),
+    *("learning_rate", "seconds", "images_per_second", "gpu_memory_gb", "psnr", "ssim"),
+)
+
 EXPLODED = 1e8
-"""A mean loss or gradient norm above this cannot come back."""
+"""A mean loss or gradient norm above this does not come back."""
+
+ADVICE = {
+    "critic_gap": "a higher train.penalty.gradient",
+    "penalty": "a higher train.penalty.gradient",
+    "drift": "a higher train.penalty.drift",
+    "gradient_norm_discriminator": "a higher train.penalty.gradient",
+    "adversarial": "a lower or later weight of adversarial",
+    "pixel": "a lower weight of adversarial",
+}
 
 
 class TermSums:
@@ -40,38 +58,78 @@ class TermSums:
     A NaN or an infinity stays visible in a sum, whenever it is looked at.
     """
 
-    def __init__(self, names: Sequence[str], device: torch.device) -> None:
-        self.names = tuple(names)
-        self.sums = torch.zeros((len(STEPS), len(self.names)), dtype=torch.float64, device=device)
+    def __init__(self) -> None:
+        self.names: tuple[str, ...] = ()
+        self.sums = torch.zeros(0, dtype=torch.float64)
         self.batches = 0
 
-    def add(self, step: int, terms: Mapping[str, Tensor]) -> None:
-        """Add the 0-dimensional terms of one step of one batch."""
-        values = torch.stack([terms[name].detach().double() for name in self.names])
-        self.sums[step - 1] += values
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        """Add the scalars of one batch, named `<metric>/<step>`; every batch has the same names."""
+        values = torch.stack([value.detach() for value in terms.values()]).double()
+        if self.batches == 0:
+            self.names, self.sums = tuple(terms), values
+        else:
+            assert tuple(terms) == self.names, "the terms changed within an epoch"
+            self.sums = self.sums + values
+        self.batches += 1
 
-    def means(self) -> list[dict[str, float]]:
-        """Means of the batches so far, per step. Waits for the device."""
+    def means(self) -> dict[str, float]:
+        """Means of the batches so far. Waits for the device."""
         values = (self.sums / max(self.batches, 1)).cpu().tolist()
-        return [dict(zip(self.names, row, strict=True)) for row in values]
+        return dict(zip(self.names, values, strict=True))
 
     def check(self, objective: str, epoch: int) -> None:
         """Stop an exploded run. Waits for the device. Errors: TrainingError naming objective, epoch, step and term."""
-        for step, terms in zip(STEPS, self.means(), strict=True):
-            for name, value in terms.items():
-                if not abs(value) < EXPLODED:
-                    raise TrainingError(
-                        f"training of {objective} exploded in epoch {epoch + 1}, step {step}: {name} is {value:.3g}. "
-                        "The last good checkpoint is kept. Delete the checkpoints and try a lower train.learning_rate, "
-                        f"a higher train.penalty.gradient, or a lower or later weight of {name}"
-                    )
+        for name, value in self.means().items():
+            if not math.isfinite(value) or abs(value) > EXPLODED:
+                metric, _, step = name.partition("/")
+                raise TrainingError(
+                    f"training of {objective} exploded in epoch {epoch + 1}, step {step}: {metric} is {value:.3g}. The "
+                    "last good checkpoint is kept. Delete the checkpoints and try a lower train.learning_rate or "
+                    + ADVICE.get(metric, f"a lower weight of {metric}" if metric != "total" else "lower weights")
+                )
+
+
+def history_rows(
+    epoch: int,
+    means: Mapping[str, float],
+    weights: StepWeights,
+    scores: Sequence[Mapping[str, float]],
+    learning_rate: float,
+    seconds: float,
+    images: int,
+    device: torch.device,
+) -> list[dict[str, Any]]:
+    """The rows of one epoch, counted from 1.
+
+    means: of the terms, named `<metric>/<step>`; scores: validation by step, or empty; images: trained in `seconds`.
+    """
+    memory = torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else None
+    rows = []
+    for place, step in enumerate(STEPS):
+        row: dict[str, Any] = {"epoch": epoch, "step": step}
+        row |= {name.partition("/")[0]: value for name, value in means.items() if name.endswith(f"/{step}")}
+        row |= {f"weight_{name}": value for name, value in zip(TERMS, weights[place], strict=True)}
+        row |= {"learning_rate": learning_rate, "seconds": seconds, "images_per_second": images / max(seconds, 1e-9)}
+        row |= {"gpu_memory_gb": memory, **(scores[place] if scores else {})}
+        rows.append(row)
+    return rows
+
+
+def named_by_step(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The numbers of an epoch's rows under the names `step<k>/<column>`."""
+    return {
+        f"step{row['step']}/{name}": value
+        for row in rows
+        for name, value in row.items()
+        if name not in ("epoch", "step") and value is not None
+    }
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows as CSV, atomically; the columns are those of all rows, in order of appearance."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    """Write the rows as CSV with the columns COLUMNS, atomically; what a row lacks stays empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _cell(value) for name, value in row.items()})

@@ -16,7 +16,8 @@ from torch.nn.functional import conv2d
 
 from blindface.files import atomic_path
 from blindface.images import Image, signed_to_uint8
-from blindface.training.data import Batch, ImageSet
+from blindface.steps import Batch
+from blindface.training.data import ImageSet
 
 
 def batch_psnr(output: Tensor, target: Tensor) -> Tensor:

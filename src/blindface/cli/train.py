@@ -1,0 +1,89 @@
+"""`blindface train`: one objective, from pairs to a generator."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blindface.cli.app import ParamsOption, app
+from blindface.params import OBJECTIVES, TrainParams, load_params
+from blindface.progress import say
+
+if TYPE_CHECKING:
+    from blindface.training.engine import TrainFiles
+
+EXIT_INTERRUPTED, EXIT_TIME = 130, 75
+"""Exit codes of a run that was left early: the shell's for Ctrl-C, and EX_TEMPFAIL of sysexits.h."""
+
+File = Path | None
+
+
+@app.command("train")
+def train_command(
+    objective: Annotated[str, typer.Option(help="objective1 (16 to 128 px) or objective2 (128 to 128 px).")],
+    targets: Annotated[File, typer.Option(dir_okay=False, help="Targets, from `blindface targets`.")] = None,
+    train: Annotated[File, typer.Option(dir_okay=False, help="Pairs that train.")] = None,
+    output: Annotated[File, typer.Option(file_okay=False, help="Folder of the model, history and checkpoints.")] = None,
+    validation: Annotated[File, typer.Option(dir_okay=False, help="Pairs that validate.")] = None,
+    landmarks: Annotated[File, typer.Option(dir_okay=False, help="Landmarks, for the attention loss.")] = None,
+    weights: Annotated[File, typer.Option(dir_okay=False, help="Manifest of `blindface weights`.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print size, cost and expected time, and train nothing.")
+    ] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(min=0, help="Seconds after which to write a checkpoint and exit with status 75.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Delete what the folder holds and begin anew.")] = False,
+    params: ParamsOption = [],
+) -> None:
+    """Train one objective; the same command goes on where a killed or interrupted run stopped.
+
+    Ctrl-C writes a checkpoint and leaves with status 130. Results: generator.safetensors, history.csv, run.json.
+
+    Example: blindface train --params params.yaml --objective objective1 --targets data/targets.parquet
+    --train data/pairs/objective1/train.parquet --validation data/pairs/objective1/validation.parquet
+    --landmarks data/landmarks.parquet --weights data/weights/manifest.json --output data/models/objective1
+    """
+    if objective not in OBJECTIVES:
+        raise typer.BadParameter(f"{objective!r} is neither objective1 nor objective2", param_hint="--objective")
+    choice = load_params(params)
+    if targets is None or train is None or output is None:
+        raise typer.BadParameter("--targets, --train and --output are needed", param_hint="options")
+    from blindface.device import choose_device
+    from blindface.training.engine import TrainFiles
+    from blindface.training.engine import train as run
+
+    files = _find_perceptual(TrainFiles(targets, train, validation, landmarks), choice.train, weights)
+    status = run(
+        choice.train,
+        objective,
+        files,
+        output,
+        pairs=choice.pairs,
+        track=choice.track,
+        device=choose_device(choice.train.device),
+        time_limit=time_limit,
+        restart=restart,
+    )
+    if status != "finished":
+        why = "time is up" if status == "time" else "interrupted"
+        with suppress(OSError):  # a reader such as `tee` may be gone after Ctrl-C
+            say(f"blindface: {why}; run the same command again to go on")
+        raise typer.Exit(EXIT_TIME if status == "time" else EXIT_INTERRUPTED)
+
+
+def _find_perceptual(files: TrainFiles, params: TrainParams, manifest: Path | None) -> TrainFiles:
+    """Add the perceptual backbone's file, or why it is missing."""
+    from dataclasses import replace
+
+    from blindface.external.weights import Weights
+
+    backbone = params.perceptual.backbone
+    if backbone == "none":
+        return files
+    found = Weights.load(manifest)
+    missing = found.reason(backbone)
+    return replace(files, perceptual_missing=missing, perceptual=None if missing else found.path(backbone))
