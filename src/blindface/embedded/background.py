@@ -14,7 +14,7 @@ def background(size: int, shot: Shot, rng: np.random.Generator) -> Array:
     """A background out of focus, linear (size, size, 3)."""
     low = 64
     y, x = np.mgrid[0:low, 0:low].astype(np.float32) / low
-    ends = [srgb(*np.clip(rng.uniform(15, 200) * np.exp(rng.normal(0, 0.28, 3)), 4, 250)) for _ in range(4)]
+    ends = [srgb(*np.clip(rng.uniform(15, 200) * np.exp(rng.normal(0, 0.14, 3)), 4, 235)) for _ in range(4)]
     angle = rng.uniform(0, 2 * np.pi)
     ramp = np.clip(0.5 + (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle), 0, 1)[..., None]
     picture = np.ascontiguousarray(ends[0] * (1 - ramp) + 0.5 * (ends[0] + ends[1]) * ramp, np.float32)
@@ -38,7 +38,7 @@ def background(size: int, shot: Shot, rng: np.random.Generator) -> Array:
         for _ in range(int(rng.integers(6, 16))):
             spot = np.zeros((low, low), np.float32)
             cv2.circle(spot, rng.integers(0, low, 2).tolist(), int(rng.integers(2, 6)), 1.0, -1, cv2.LINE_AA)
-            picture += spot[..., None] * srgb(*rng.uniform(60, 220, 3)) * np.float32(rng.uniform(0.3, 1))
+            picture += spot[..., None] * srgb(*np.clip(rng.uniform(60, 210) * np.exp(rng.normal(0, 0.2, 3)), 0, 250)) * np.float32(rng.uniform(0.3, 1))
         blur = 0.8
     picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), blur)
     large = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)

@@ -35,7 +35,7 @@ def _eyeball(canvas: Canvas, face: Points, part: slice, person: Person, shot: Sh
     upper, lower = eyelids(face, part)
     opening = fill(np.vstack([upper, lower[::-1]]), 0.35)
     outer, inner = (face[part][0], face[part][3]) if part == LEFT_EYE else (face[part][3], face[part][0])
-    canvas.blend(opening, srgb(214, 204, 198))
+    canvas.blend(opening, srgb(196, 186, 181) * (1 - 0.22 * person.darkness))
     canvas.tint(within(disc(outer, 0.05, 3), opening), srgb(200, 170, 160) / srgb(215, 205, 200), 0.8)
     canvas.blend(within(disc(inner + (outer - inner) * 0.05, (0.022, 0.018), 1.0), opening), srgb(190, 120, 112))
     middle = (outer + inner) / 2 + [0.0, -0.006]
@@ -43,10 +43,10 @@ def _eyeball(canvas: Canvas, face: Points, part: slice, person: Person, shot: Sh
     _iris(canvas, opening, centre, person, rng)
     canvas.tint(within(ribbon(upper + [0, 0.006], 0.034, 1.6), opening), 0.35, 0.9)
     canvas.tint(within(ribbon(lower, 0.010, 1.0), opening), 0.7, 0.6)
-    canvas.polish(opening, 0.5)
+    canvas.polish(opening, 0.10)
     side = -0.38 if shot.light[0] < 0 else 0.38
     glint = centre + [side * IRIS, -0.36 * IRIS]
-    canvas.blend(within(disc(glint, (0.009, 0.009), 0.5), opening), srgb(255, 255, 255), 0.85)
+    canvas.blend(within(disc(glint, (0.009, 0.009), 0.5), opening), srgb(250, 250, 250), 0.7)
 
 
 def _lids(canvas: Canvas, face: Points, part: slice, person: Person, shot: Shot, rng: np.random.Generator) -> None:

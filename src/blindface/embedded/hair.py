@@ -10,6 +10,7 @@ import numpy as np
 from blindface.embedded.canvas import Canvas
 from blindface.embedded.chart import Array, chart, superellipsoid
 from blindface.embedded.noise import cut, look_up
+from blindface.embedded.raycast import Hit, View
 from blindface.embedded.sculpt import head_axes, smoothstep
 from blindface.embedded.traits import Person
 
@@ -73,8 +74,8 @@ def _strands(person: Person, style: Style, rng: np.random.Generator) -> tuple[Ar
     return look_up("strand", x, y), look_up("lock", x, y)
 
 
-def _extent(person: Person, style: Style, strand: Array, lock: Array) -> Array:
-    """How far inside the hair's border each texel lies, degrees; negative outside."""
+def _extent(person: Person, style: Style, lock: Array) -> Array:
+    """How far inside the hair's smooth border each texel lies, degrees; negative outside."""
     base = chart()
     azimuth, elevation = np.abs(np.degrees(base.azimuth)), np.degrees(base.elevation)
     line = _LINE - person.hairline * _RECEDED * (0.35 + 0.9 * person.masculinity)
@@ -87,8 +88,7 @@ def _extent(person: Person, style: Style, strand: Array, lock: Array) -> Array:
         top = smoothstep(azimuth, 62, 72)
         border = np.where(top > 0.01, border, np.float32(-99))
         border = np.minimum(border, np.where(elevation > -26 - 6 * lock, np.float32(99), np.float32(-99)))
-    ragged = 1.3 * strand + (2.2 + 0.12 * style.fringe) * lock
-    return np.asarray(border - elevation + ragged * np.float32(1.0 if style.cover == 1 else 0.5), np.float32)
+    return np.asarray(border - elevation, np.float32)
 
 
 def _curtain(person: Person, style: Style, strand: Array, lock: Array) -> tuple[Array, Array]:
@@ -117,12 +117,13 @@ def grow_hair(canvas: Canvas, person: Person, rng: np.random.Generator) -> Array
     """Lay the person's hair over the canvas (colour, gloss, radius); returns its cover (T, T), 0..1."""
     style, base = STYLES[person.hair_style], chart()
     strand, lock = _strands(person, style, rng)
-    inside = _extent(person, style, strand, lock)
-    cover = smoothstep(inside, -0.6, 1.6) * np.float32(style.cover)
+    inside = _extent(person, style, lock)
+    ragged = np.float32(0.9) * strand + np.float32(1.2 + 0.10 * style.fringe) * lock
+    cover = smoothstep(inside + ragged, -0.8, 1.8) * np.float32(style.cover)
     thick = style.side + (style.top - style.side) * smoothstep(base.elevation, -0.15, -1.0)
     skull = superellipsoid(base.direction, head_axes(person)).astype(np.float32)
-    lift = thick * smoothstep(inside, -0.5, 10.0) * (1 + 0.14 * np.clip(lock, -2, 2)) + np.float32(0.022) * thick * strand
-    shell = np.where(inside > -0.6, skull + lift, 0)
+    lift = thick * smoothstep(inside, 0.0, 11.0) * (1 + 0.14 * np.clip(lock, -2, 2)) + np.float32(0.022) * thick * strand
+    shell = np.where(inside > -2.0, skull + lift, 0)
     if style.end:
         radius, there = _curtain(person, style, strand, lock)
         shell = np.where(there > 0.5, np.maximum(radius, shell), shell)
@@ -134,3 +135,22 @@ def grow_hair(canvas: Canvas, person: Person, rng: np.random.Generator) -> Array
     canvas.gloss += cover * (np.float32(0.5) - canvas.gloss)
     canvas.radius[:] = np.maximum(canvas.radius, shell)
     return cover
+
+
+def comb_curtain(colour: Array, normal: Array, hair: Array, hit: Hit, view: View, person: Person) -> None:
+    """Let the strands of hanging hair run down in space: the chart would draw them towards the head's centre."""
+    x = ((np.arange(hit.columns.start, hit.columns.stop) - view.origin[0]) / view.scale).astype(np.float32)
+    y = ((np.arange(hit.rows.start, hit.rows.stop) - view.origin[1]) / view.scale).astype(np.float32)
+    grid = np.stack([*np.meshgrid(x, y), hit.depth], -1)
+    point = grid @ view.rotation.astype(np.float32)
+    weight = hair * smoothstep(point[..., 1], -0.10, 0.25) * smoothstep(np.abs(point[..., 0]), 0.30, 0.5)
+    wave = np.float32(0.03) * np.sin(point[..., 1] * np.float32(5) + np.float32(person.texture % 7))
+    across = (np.abs(point[..., 0]) * np.float32(0.9) - point[..., 2] * np.float32(0.6) + wave) * np.float32(430)
+    down = point[..., 1] * np.float32(120) + np.float32(person.texture % 900)
+    strand, lock = look_up("strand", across, down), look_up("lock", across, down)
+    tone = np.exp(np.float32(0.24) * strand + np.float32(0.16) * lock)
+    colour += weight[..., None] * (tone[..., None] * person.hair - colour)
+    side = np.sign(point[..., 0]) * np.float32(0.65) + np.float32(0.16) * strand + np.float32(0.22) * lock
+    local = np.stack([side, np.full_like(side, -0.12), np.full_like(side, 0.75)], -1) @ view.rotation.T.astype(np.float32)
+    local /= np.sqrt((local * local).sum(-1, keepdims=True))
+    normal += weight[..., None] * (local - normal)

@@ -96,10 +96,26 @@ class _Rays:
             free = gap > 0
             self.outside = np.where(free, self.depth, self.outside)
             self.inside = np.where(free, self.inside, self.depth)
-            step = self.depth - np.clip(np.float32(0.8) * gap, np.float32(0.002), np.float32(0.16))
+            step = self.depth - np.clip(np.float32(0.8) * gap, np.float32(0.006), np.float32(0.16))
             between = np.float32(0.5) * (self.outside + np.maximum(self.inside, np.float32(-9)))
             self.depth = np.where(np.isfinite(self.inside), np.maximum(step, between), step)
         return self
+
+    def march_rest(self, steps: int) -> None:
+        """Go on with the few rays that graze a silhouette and have not arrived."""
+        rest = ~np.isfinite(self.inside) & (self.depth > -1.0)
+        rest &= cv2.dilate(np.isfinite(self.inside).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+        count = int(rest.sum())
+        if not count:
+            return
+        shape = (-(-count // 64), 64)  # OpenCV's remap takes pictures, not lists
+        few = object.__new__(_Rays)
+        few.radius, few.toward = self.radius, self.toward
+        few.flat = [np.resize(part[rest], shape) for part in self.flat]
+        few.depth = few.outside = np.resize(self.depth[rest], shape)
+        few.inside = np.full(shape, -np.inf, np.float32)
+        few.march(steps)
+        self.depth[rest], self.inside[rest] = few.depth.ravel()[:count], few.inside.ravel()[:count]
 
     def _gap(self, depth: Array) -> tuple[Array, Array, Array]:
         point = [self.flat[i] + depth * self.toward[i] for i in range(3)]
@@ -128,6 +144,7 @@ def cast(radius: Array, view: View, size: int) -> Hit:
         start = cv2.resize(cv2.dilate(start, np.ones((3, 3), np.uint8)), shape, interpolation=cv2.INTER_NEAREST)
         rays = _Rays(radius, view, place[0], place[1], start + np.float32(0.01 * reduction)).march(steps)
         start = np.where(np.isfinite(rays.inside), rays.outside, np.maximum(rays.depth, -1.3))
+    rays.march_rest(24)
     depth, where, seen = rays.arrive()
     return Hit(rows, columns, where.astype(np.float32), depth.astype(np.float32), seen & (depth > -1.2))
 

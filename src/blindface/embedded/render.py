@@ -15,7 +15,7 @@ from blindface.embedded.canvas import Canvas
 from blindface.embedded.chart import Array, Points, sample
 from blindface.embedded.features import paint_brows, paint_eyes, paint_mouth, paint_nose
 from blindface.embedded.glasses import wear_glasses
-from blindface.embedded.hair import grow_hair
+from blindface.embedded.hair import STYLES, comb_curtain, grow_hair
 from blindface.embedded.light import Scene, Surface, shade
 from blindface.embedded.raycast import View, cast, project_landmarks, rotation, surface_normals, surface_points
 from blindface.embedded.scene import put_body
@@ -63,12 +63,26 @@ def _view(radius: Array, face: Points, shot: Shot, size: int) -> View:
     return View(turn, scale, (float(x), float(y)))
 
 
-def _put_head(scene: Scene, canvas: Canvas, cover: Array, view: View) -> None:
+def _put_head(scene: Scene, canvas: Canvas, cover: Array, view: View, person: Person) -> None:
     hit = cast(canvas.radius, view, scene.depth.shape[0])
     normal = sample(surface_normals(canvas.radius, view), hit.place)
     colour = sample(canvas.colour, hit.place)
     gloss, hair = sample(canvas.gloss, hit.place), sample(cover, hit.place)
+    if STYLES[person.hair_style].end:
+        comb_curtain(colour, normal, hair, hit, view, person)
     scene.put(hit.rows, hit.columns, Surface(colour, normal, hit.depth, gloss, 1 - hair), hit.seen)
+
+
+def _compose(behind: Array, there: NDArray[np.bool_], lit: Array) -> Array:
+    """The lit pixels over the background, their outline smoothed."""
+    alpha = there.astype(np.float32)
+    spread = np.zeros_like(behind)
+    spread[there] = lit
+    soft = cv2.GaussianBlur(alpha, (5, 5), 0.8)
+    blurred = cv2.GaussianBlur(spread, (5, 5), 0.8) / np.maximum(soft, np.float32(0.02))[..., None]
+    edge = np.clip(soft * np.float32(1.6) - np.float32(0.3), 0, 1)
+    spread = np.where(there[..., None], spread, blurred)
+    return np.asarray(behind + edge[..., None] * (spread - behind), np.float32)
 
 
 def _develop(picture: Array, shot: Shot, size: int, rng: np.random.Generator) -> Image:
@@ -111,11 +125,10 @@ def render(person: Person, shot: Shot, seed: int, size: int = 250) -> Rendered:
     large = round(size * SUPERSAMPLING)
     fine = view.resized(large / size)
     scene = Scene.empty(large)
-    _put_head(scene, canvas, cover, fine)
+    _put_head(scene, canvas, cover, fine, person)
     put_body(scene, fine, person, shot, rng)
     there, lit = shade(scene, shot, fine.scale)
-    picture = background(large, shot, rng)
-    picture[there] = lit
+    picture = _compose(background(large, shot, rng), there, lit)
     if shot.glasses:
         wear_glasses(picture, scene.depth, fine, face, bare, person, shot)
     landmarks = project_landmarks(bare, face, view)

@@ -164,7 +164,7 @@ def draw_person(seed: int, identity: int) -> Person:
         beard=str(rng.choice(["none", "stubble", "moustache", "goatee", "full"], p=beards)),
         glasses=str(rng.choice(GLASSES)) if rng.random() < 0.14 + 0.28 * age else "none",
         freckles=float(max(0.0, rng.normal(-0.3, 0.6)) * (1 - darkness)),
-        moles=rng.uniform([-0.5, -0.5], [0.5, 0.9], (int(rng.integers(0, 4)), 2)),
+        moles=rng.uniform([0.18, -0.1], [0.5, 0.7], (int(rng.integers(0, 3)), 2)) * [rng.choice([-1, 1]), 1],
         lip_colour=float(rng.uniform(0.1, 0.9) if masculinity < 0.4 and rng.random() < 0.65 else 0.0),
         texture=int(rng.integers(2**31)),
     )
@@ -200,7 +200,7 @@ def _draw_light(rng: np.random.Generator) -> tuple[NDArray[np.float32], Colour, 
 
 def _garment_colours(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]:
     dark = srgb(*(rng.uniform(18, 62) * np.exp(rng.normal(0, 0.18, 3))))
-    vivid = srgb(*np.clip(rng.uniform(35, 190) * np.exp(rng.normal(0, 0.35, 3)), 8, 225))
+    vivid = srgb(*np.clip(rng.uniform(35, 180) * np.exp(rng.normal(0, 0.26, 3)), 8, 210))
     pale = srgb(*np.clip(rng.uniform(195, 240) * np.exp(rng.normal(0, 0.03, 3)), 0, 255))
     return dark, vivid, pale
 
