@@ -17,7 +17,7 @@ one the critic rests, which leaves plain regression.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -70,9 +70,9 @@ class Losses:
     perceptual: PerceptualLoss | None
     penalty: float = 10.0
     drift: float = 0.001
-    pixel: PixelLoss = PixelLoss()
-    attention: AttentionLoss = AttentionLoss()
-    gradient_penalty: GradientPenalty = GradientPenalty()
+    pixel: PixelLoss = field(default_factory=PixelLoss)
+    attention: AttentionLoss = field(default_factory=AttentionLoss)
+    gradient_penalty: GradientPenalty = field(default_factory=GradientPenalty)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class StepRunner:
     """Runs the three steps of a batch.
 
     generator, discriminator: on the training device, in training mode; losses: their modules on it as well;
-    active: `final_weights`; precision, compile: see `numerics` and `_compiled`; average_gradients: called on the
+    active: `final_weights`; precision: see `numerics`; compile: one graph per region and step, of which one runner at a time keeps its own; average_gradients: called on the
     gradients between backward and update, for training over several processes.
     Errors: ParameterError if a loss is active that lacks its network.
     """
@@ -143,6 +143,9 @@ class StepRunner:
         self.precision = precision
         self.average_gradients = average_gradients
         self.device = next(generator.parameters()).device
+        if compile:
+            # PyTorch limits the graphs per function; those of an earlier runner would count.
+            torch.compiler.reset()
         wrap = _compiled if compile else _plain
         self._generate = wrap(self._generate_region)
         self._criticise = wrap(self._critic_region)
