@@ -26,5 +26,5 @@ def calibrate_command(
     from blindface.params import load_params
 
     values = load_params(params)
-    evaluate = values.evaluate
-    typer.echo(calibrate(targets, pairs, output, evaluate.batch_size, values.restore.display, evaluate.device))
+    batches = {"objective1": values.train.objective1.batch_size, "objective2": values.train.objective2.batch_size}
+    typer.echo(calibrate(targets, pairs, output, batches, values.restore.display, values.evaluate.device))

@@ -7,7 +7,7 @@ part in the order of the ids, the last incomplete batch included, as in the pape
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,8 @@ PAPER = {
 }
 """Golan & Zoppellari's table, rows of the blind images: mean and deviation over batches."""
 
+PAPER_BATCHES = {"objective1": 32, "objective2": 16}
+
 NAMES = {
     "psnr_batch": ("PSNR of the batch [dB]", 2),
     "psnr": ("PSNR per image [dB]", 2),
@@ -41,6 +43,7 @@ class Row:
 
     objective: str
     images: int
+    batch_size: int
     parameters: str
     batches: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in NAMES})
 
@@ -54,21 +57,22 @@ def calibrate(
     targets: Path,
     pairs: list[Path],
     output: Path,
-    batch_size: int = 32,
+    batch_sizes: Mapping[str, int] = PAPER_BATCHES,
     display: Interpolation = "linear",
     device: str = "auto",
 ) -> str:
     """Measure the blind images of the packed `pairs` (one file per objective) and write the table; returns its text.
 
-    `display`: interpolation that brings 16 px blind images to the targets' size.
+    `batch_sizes`: images per batch of each objective; `display`: interpolation that brings 16 px blind images to the
+    targets' size.
     """
-    rows = [measure(targets, path, batch_size, display, device) for path in pairs]
-    text = render(rows, batch_size, display)
+    rows = [measure(targets, path, batch_sizes, display, device) for path in pairs]
+    text = render(rows, display)
     write_text(output, text)
     return text
 
 
-def measure(targets: Path, pairs: Path, batch_size: int, display: Interpolation, device: str) -> Row:
+def measure(targets: Path, pairs: Path, batch_sizes: Mapping[str, int], display: Interpolation, device: str) -> Row:
     """The metrics of one file of pairs, batch by batch."""
     import torch
 
@@ -77,7 +81,8 @@ def measure(targets: Path, pairs: Path, batch_size: int, display: Interpolation,
     from blindface.metrics.ssim import ssim, ssim_y
 
     metadata = read_metadata(pairs)
-    row = Row(metadata["objective"], count_rows(pairs), metadata["parameters"])
+    batch_size = batch_sizes[metadata["objective"]]
+    row = Row(metadata["objective"], count_rows(pairs), batch_size, metadata["parameters"])
     place = choose_device(device)
     batches = -(-row.images // batch_size)
     for blind, target in track(_batches(targets, pairs, batch_size, display), f"calibrate {row.objective}", batches):
@@ -96,22 +101,26 @@ def _batches(targets: Path, pairs: Path, size: int, display: Interpolation) -> I
             yield shown[start : start + size], wanted[start : start + size]
 
 
-def render(rows: list[Row], batch_size: int, display: str) -> str:
+def render(rows: list[Row], display: str) -> str:
     """The table as Markdown, with the parameters it was measured under."""
     lines = [
         "# Calibration of the blind images",
         "",
         "Written by `blindface calibrate`. Test part against its targets at 128×128; mean ± standard deviation over "
-        f"batches of {batch_size} in the order of the ids; 16×16 images shown by '{display}' interpolation.",
+        f"batches in the order of the ids; 16×16 images shown by '{display}' interpolation.",
         "",
-        "| blind images | images | " + " | ".join(title for title, _ in NAMES.values()) + " |",
-        "|---|---|" + "---|" * len(NAMES),
+        "| blind images | images | batch | " + " | ".join(title for title, _ in NAMES.values()) + " |",
+        "|---|---|---|" + "---|" * len(NAMES),
     ]
     for row in rows:
-        lines.append(f"| {row.objective} | {row.images:,} | " + " | ".join(row.text(name) for name in NAMES) + " |")
+        lines.append(
+            f"| {row.objective} | {row.images:,} | {row.batch_size} | "
+            + " | ".join(row.text(name) for name in NAMES)
+            + " |"
+        )
         paper = PAPER[row.objective]
         known = [f"{paper[name][0]} ± {paper[name][1]}" if name in paper else "" for name in NAMES]
-        lines.append(f"| paper, {row.objective} | 2,650 | " + " | ".join(known) + " |")
+        lines.append(f"| paper, {row.objective} | 2,650 | {PAPER_BATCHES[row.objective]} | " + " | ".join(known) + " |")
     lines += ["", "The paper does not say on which colours its SSIM is taken.", ""]
     for row in rows:
         lines += [f"Parameters of {row.objective}: `{json.dumps(json.loads(row.parameters))}`", ""]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,7 +25,7 @@ def import_run(model: Path, uri: str, experiment: str, run_name: str | None = No
         raise InputError("track.uri is empty: give MLflow's store, such as sqlite:///mlflow.db")
     record_file, history_file = model / "run.json", model / "history.csv"
     record, history = read_json(record_file), read_history(history_file)
-    key = hashlib.sha256(record_file.read_bytes() + b"\0" + history_file.read_bytes()).hexdigest()
+    key = store.record_key(model)
     started, finished = _times(record, history_file)
     name = run_name or str(record.get("objective") or model.name)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -15,6 +16,13 @@ PARAMETERS_PER_CALL = 100
 LONGEST_VALUE = 5000
 """Characters of a parameter or tag; MLflow's own limit for tags."""
 RECORD_TAG = "blindface.record"
+"""Names the files a run was made from, so that none is imported twice."""
+
+
+def record_key(model: Path) -> str:
+    """What tells finished runs apart: the SHA-256 of their run.json and history.csv."""
+    content = (model / "run.json").read_bytes() + b"\0" + (model / "history.csv").read_bytes()
+    return hashlib.sha256(content).hexdigest()
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

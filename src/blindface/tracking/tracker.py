@@ -89,6 +89,9 @@ class MlflowTracker:
     def log_artifact(self, path: Path) -> None:
         """Keep a copy of a file with the run."""
         self._guarded(lambda: self._client.log_artifact(self.run_id, str(path)))
+        if path.name == "run.json" and (path.parent / "history.csv").exists():
+            # The whole run is here: importing it later would make a second one of it
+            self._guarded(lambda: self._client.set_tag(self.run_id, store.RECORD_TAG, store.record_key(path.parent)))
 
     def finish(self, status: Status = "FINISHED") -> None:
         """Send what is left and end the run. Further calls do nothing."""
