@@ -70,9 +70,10 @@ def arch(corner: Points, middle: Points, other: Points, count: int = 16) -> Poin
 
 
 def _area(place: Points, margin: float) -> tuple[slice, slice]:
-    low = np.clip(np.floor(place.min(0) - margin).astype(int), 0, TEXELS - 1)
-    high = np.clip(np.ceil(place.max(0) + margin).astype(int) + 1, low + 1, TEXELS)
-    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+    (left, top), (right, bottom) = place.min(0).tolist(), place.max(0).tolist()
+    first = [min(max(int(edge - margin), 0), TEXELS - 1) for edge in (top, left)]
+    last = [min(max(int(edge + margin) + 2, start + 1), TEXELS) for edge, start in zip((bottom, right), first, strict=True)]
+    return slice(first[0], last[0]), slice(first[1], last[1])
 
 
 def _finish(mask: NDArray[np.uint8], blur: float) -> Array:
@@ -92,10 +93,10 @@ def fill(points: Points, blur: float = 0.0) -> Mask:
 
 def ribbon(points: Points, width: float | NDArray[np.floating], blur: float = 0.0) -> Mask:
     """A band of a width (canonical, scalar or one per point) along an open canonical curve."""
-    along = np.gradient(points, axis=0)
-    side = np.column_stack([-along[:, 1], along[:, 0]])
-    side /= np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-9)
-    offset = side * (np.broadcast_to(np.asarray(width, np.float64), len(points))[:, None] / 2)
+    along = np.empty_like(points)
+    along[1:-1], along[0], along[-1] = points[2:] - points[:-2], points[1] - points[0], points[-1] - points[-2]
+    half = np.asarray(width, np.float64) / (2 * np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9))
+    offset = along[:, ::-1] * half[:, None] * [-1, 1]
     return fill(np.vstack([points + offset, (points - offset)[::-1]]), blur)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
 
-TEXELS = 432
+TEXELS = 384
 HALF = 1.29
 REFERENCE = (0.665, 1.03, 0.90)  # half axes of the mean head: right, down, to the viewer
 EXPONENT = 2.3
@@ -36,24 +36,26 @@ class Chart:
     elevation: Array  # radians, positive down
 
 
-def to_chart(direction: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Unit directions (..., 3) -> texel coordinates (..., 2), column first."""
-    place = direction[..., :2] / np.sqrt(np.maximum(1.0 + direction[..., 2:], 1e-4))
-    return (place / HALF + 1.0) * ((TEXELS - 1) / 2.0)
-
-
 def canonical_direction(points: Points) -> Points:
     """Canonical (N, 2) -> unit directions (N, 3) through the mean head."""
+    z = _mean_depth(points)
+    vector = np.column_stack([points, z])
+    return vector / np.sqrt((vector * vector).sum(1, keepdims=True))
+
+
+def _mean_depth(points: Points) -> Points:
     a, b, c = REFERENCE
     rest = 1.0 - np.abs(points[:, 0] / a) ** EXPONENT - np.abs(points[:, 1] / b) ** EXPONENT
-    z = c * np.maximum(rest, 1e-3) ** (1 / EXPONENT)
-    vector = np.column_stack([points, z])
-    return vector / np.linalg.norm(vector, axis=1, keepdims=True)
+    return np.asarray(c * np.maximum(rest, 1e-3) ** (1 / EXPONENT))
 
 
 def texels(points: Points) -> Points:
     """Canonical (N, 2) -> texel coordinates (N, 2)."""
-    return np.asarray(to_chart(canonical_direction(np.asarray(points, np.float64))))
+    points = np.asarray(points, np.float64)
+    z = _mean_depth(points)
+    length = np.sqrt(points[:, 0] ** 2 + points[:, 1] ** 2 + z**2)
+    factor = (TEXELS - 1) / 2.0 / HALF / np.sqrt(length * (length + z))
+    return points * factor[:, None] + (TEXELS - 1) / 2.0
 
 
 def superellipsoid(direction: NDArray[np.floating], axes: tuple[float, float, float]) -> NDArray[np.floating]:

@@ -16,7 +16,7 @@ from blindface.embedded.traits import Person
 
 # The hairline: elevation in degrees (positive down) at an azimuth from the front; it spares the ears.
 _AZIMUTH = np.array([0, 25, 42, 54, 63, 71, 80, 86, 90, 107, 114, 124, 180], float)
-_LINE = np.array([-39, -39, -35, -26, -12, 2, 8, 2, -17, -17, -4, 26, 34], float)
+_LINE = np.array([-39, -39, -35, -26, -12, 2, 8, 2, -19, -21, -14, 8, 22], float)
 _RECEDED = np.array([6, 9, 17, 16, 6, 0, 0, 0, 0, 0, 0, 0, 0], float)
 
 

@@ -31,6 +31,9 @@ class View:
         return View(self.rotation, self.scale * factor, (x, y))
 
 
+_SLOPE = np.array([-1, 0, 1], np.float32)
+
+
 def rotation(shot: Shot) -> NDArray[np.float64]:
     """Head to camera for the shot's yaw, pitch and roll."""
     yaw, pitch, roll = np.radians([shot.yaw, shot.pitch, shot.roll])
@@ -152,12 +155,9 @@ def cast(radius: Array, view: View, size: int) -> Hit:
 def surface_normals(radius: Array, view: View) -> Array:
     """Unit normals in camera coordinates (T, T, 3) of the surface."""
     point = (chart().direction * radius[..., None]) @ view.rotation.T.astype(np.float32)
-    across, down = np.empty_like(point), np.empty_like(point)
-    across[:, 1:-1], down[1:-1] = point[:, 2:] - point[:, :-2], point[2:] - point[:-2]
-    across[:, 0], across[:, -1], down[0], down[-1] = across[:, 1], across[:, -2], down[1], down[-2]
-    normal = np.stack([
-        across[..., 1] * down[..., 2] - across[..., 2] * down[..., 1],
-        across[..., 2] * down[..., 0] - across[..., 0] * down[..., 2],
-        across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0],
-    ], -1)  # fmt: skip
-    return np.asarray(normal / (np.sqrt((normal**2).sum(-1, keepdims=True)) + np.float32(1e-9)), np.float32)
+    planes = cv2.split(point)
+    right = [cv2.filter2D(plane, cv2.CV_32F, _SLOPE[None]) for plane in planes]
+    down = [cv2.filter2D(plane, cv2.CV_32F, _SLOPE[:, None]) for plane in planes]
+    normal = [right[i - 2] * down[i - 1] - right[i - 1] * down[i - 2] for i in range(3)]
+    length = np.sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]) + np.float32(1e-9)
+    return np.asarray(cv2.merge([part / length for part in normal]))

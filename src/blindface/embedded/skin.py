@@ -21,10 +21,11 @@ def base_canvas(person: Person, radius: Array, ear: Array, rng: np.random.Genera
     colour = np.empty((*shape, 3), np.float32)
     shade = np.float32(0.030) * cloud + np.float32(0.022) * patch + np.float32(0.022) * fine
     red = np.float32(0.035) * np.roll(cloud, 97, 0)
-    colour[..., 0] = np.exp(shade + 0.4 * red) * person.skin[0]
-    colour[..., 1] = np.exp(shade * 1.2 - red) * person.skin[1]
-    colour[..., 2] = np.exp(shade * 1.3 - red) * person.skin[2]
-    colour *= (1 - ear * np.float32(0.10))[..., None] * np.array([1.04, 0.94, 0.92], np.float32) ** ear[..., None]
+    tone = np.exp(shade) * (1 - ear * np.float32(0.10))
+    red = red + np.float32(0.05) * ear
+    colour[..., 0] = tone * (1 + np.float32(0.4) * red) * person.skin[0]
+    tone *= 1 + np.float32(0.25) * shade - red
+    colour[..., 1], colour[..., 2] = tone * person.skin[1], tone * person.skin[2]
     relief = np.float32(0.0003 + 0.0003 * person.age) * fine + np.float32(0.0007) * patch
     gloss = np.full(shape, 0.30, np.float32) + np.float32(0.25) * np.exp(-(base.x**2) * 14) * (base.y < 0.4)
     return Canvas(colour, gloss, radius + relief)
@@ -51,10 +52,13 @@ def paint_blemishes(canvas: Canvas, person: Person, rng: np.random.Generator) ->
 
 
 def _fold(canvas: Canvas, line: Points, width: float, strength: float, depth: float) -> None:
+    if strength < 0.04:
+        return
     taper = np.sin(np.linspace(0.1, np.pi - 0.1, len(line)))
-    canvas.tint(ribbon(line, width * taper + 0.002, 1.4), [0.68, 0.55, 0.53], strength)
-    canvas.raise_by(ribbon(line, width * 1.4 * taper + 0.002, 1.8), -depth)
-    canvas.raise_by(ribbon(line + [np.sign(line[0, 0] + 1e-9) * width, -width * 0.5], width * 1.4 * taper + 0.002, 2.5), depth * 0.8)
+    groove = ribbon(line, width * 1.1 * taper + 0.002, 1.4)
+    canvas.tint(groove, [0.68, 0.55, 0.53], strength)
+    canvas.raise_by(groove, -depth)
+    canvas.raise_by(ribbon(line + [np.sign(line[0, 0] + 1e-9) * width, -width * 0.5], width * 1.4 * taper + 0.002, 2.2), depth * 0.8)
 
 
 def paint_folds(canvas: Canvas, face: Points, person: Person, expression: Mapping[str, float]) -> None:
@@ -111,7 +115,7 @@ def paint_beard(canvas: Canvas, face: Points, person: Person, rng: np.random.Gen
         cover = (mask * np.float32(strength) * dots)[..., None]
         canvas.colour += cover * (person.hair * np.float32(0.9) + np.float32(0.015) - canvas.colour)
         return
-    ragged = np.clip(mask * 1.6 - 0.35 + 0.18 * strand, 0, 1) * np.float32(0.92)
+    ragged = np.clip(mask * (1.6 + 0.18 * strand) - 0.35, 0, 1) * np.float32(0.92)
     colour = np.minimum(person.hair, np.float32(0.5)) * np.exp(np.float32(0.32) * strand)[..., None]
     canvas.colour += ragged[..., None] * (colour - canvas.colour)
     canvas.radius += ragged * (np.float32(0.035) + np.float32(0.008) * strand)
