@@ -11,6 +11,7 @@ import typer
 from blindface.cli.app import ParamsOption, app
 from blindface.errors import ExternalFileError
 from blindface.params import load_params
+from blindface.progress import say
 
 if TYPE_CHECKING:
     from blindface.external.collect import Row
@@ -32,7 +33,7 @@ def fetch_command(
 ) -> None:
     """Fetch the photographs and weights that experiments need, and check their hashes.
 
-    With --params: what that experiment needs. Without: every registered file (about 2.6 GB). What is there already and
+    With --params: what that experiment needs. Without: every registered file (about 2.1 GB). What is there already and
     right is not fetched again.
 
     Example: blindface fetch --params params.yaml --params config/light.yaml --to /media/stick/blindface
@@ -50,7 +51,9 @@ def fetch_command(
     where = f"in {to}: set BLINDFACE_MIRROR to it" if to else "at hand"
     print(f"{len(names) - len(failures)} of {len(names)} files are {where}")
     if failures:
-        raise ExternalFileError("; ".join(failures.values()))
+        for reason in failures.values():
+            say(f"blindface: {reason}")
+        raise ExternalFileError(f"{', '.join(failures)} cannot be had: supply them as said above, then run this again")
 
 
 def _print(rows: list[Row]) -> None:

@@ -28,7 +28,7 @@ def make_archive(params: FetchParams, output: Path, finder: Finder) -> None:
 
         write_archive(output, params.embedded)
     elif params.source == "folder":
-        pack_folder(Path(params.folder or ""), output)
+        pack_folder(Path(params.folder or "").expanduser(), output)
     else:
         copy_file(finder.find(params.source).path, output)
 
