@@ -5,7 +5,8 @@ through the landmarks' own places, and hair as a second shell. It is turned, ray
 of a person went into it.
 """
 
+from blindface.embedded.archive import write_archive
 from blindface.embedded.render import Rendered, render_photograph
 from blindface.embedded.traits import person_name
 
-__all__ = ["Rendered", "person_name", "render_photograph"]
+__all__ = ["Rendered", "person_name", "render_photograph", "write_archive"]
