@@ -150,9 +150,7 @@ def severity_table(
         for parameter in DRAWS:
             for metric in dict.fromkeys(names):
                 for part in by_strength(frame, draws[objective], parameter, metric):
-                    rows.append(
-                        (objective, method, parameter, metric, part.low, part.high, part.count)
-                        + (part.mean, part.low95, part.high95)
-                    )
+                    numbers = (part.low, part.high, part.count, part.mean, part.low95, part.high95)
+                    rows.append((objective, method, parameter, metric, *numbers))
     columns = ["objective", "method", "parameter", "metric", "low", "high", "images", "mean", "low95", "high95"]
     return pd.DataFrame(rows, columns=columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from blindface.report.analysis import SMALL, Bin
 from blindface.report.catalogue import DRAWS, PAPER_VALUES, Method, PaperMetric
 from blindface.report.material import numeric
 from blindface.report.scores import Scores, arrow
-from blindface.report.style import PALETTE, colour, label_ends
+from blindface.report.style import LINE_MARGINS, PALETTE, Margins, colour, label_ends, set_title
 
 STEP_SIZES = {1: "32 px", 2: "64 px", 3: "128 px"}
 
@@ -31,7 +31,7 @@ TERMS = {
 
 def draw_empty(axes: Axes, title: str, reason: str) -> None:
     """A panel that says why it is empty."""
-    axes.set_title(title)
+    set_title(axes, title, LINE_MARGINS[0])
     axes.set_axis_off()
     axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=PALETTE["muted"], wrap=True)
 
@@ -49,7 +49,7 @@ def draw_term(axes: Axes, history: pd.DataFrame, term: str, title: str) -> None:
         ends.append(
             (float(epochs[there][-1]), float(values[there][-1]), STEP_SIZES.get(int(step), f"step {step}"), tint)
         )
-    axes.set_title(title)
+    set_title(axes, title, LINE_MARGINS[0])
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -65,15 +65,32 @@ def terms_of(history: pd.DataFrame) -> list[tuple[str, str]]:
     ]
 
 
+Limits = tuple[float, float]
+
+SEVERITY_MARGINS: Margins = (0.46, 0.1, 0.3, 0.46)
+SEVERITY_SIZE = (2.3, 1.9)
+
+
+def limits_of(lines: Iterable[Sequence[Bin]]) -> Limits:
+    """Limits of an axis that shows all means, and the bands as far as they do not dwarf them."""
+    bins = [part for line in lines for part in line]
+    means = [part.mean for part in bins]
+    room = 0.35 * (max(means) - min(means)) or 0.1 * abs(means[0]) or 1.0
+    low = max(min(part.low95 for part in bins), min(means) - room)
+    high = min(max(part.high95 for part in bins), max(means) + room)
+    edge = 0.06 * (high - low) or room
+    return low - edge, high + edge
+
+
 def draw_severity(
-    axes: Axes, lines: Mapping[str, tuple[str, Sequence[Bin]]], parameter: str, metric: str, ends: bool = True
+    axes: Axes, lines: Mapping[str, tuple[str, Sequence[Bin]]], parameter: str, metric: str, limits: Limits
 ) -> None:
     """A metric by the strength of one degradation: `lines` maps methods to (label, bins); bands are 95 % intervals.
 
-    Hollow points stand for few images. The side of the stronger degradation is marked below the axis.
+    Hollow points stand for few images. The side of the stronger degradation is marked below the axis. `limits` are
+    those of the metric, so that the panels of one metric can be compared.
     """
-    labels = []
-    for method, (label, bins) in lines.items():
+    for method, (_, bins) in lines.items():
         if not bins:
             continue
         centres = [part.centre for part in bins]
@@ -81,18 +98,14 @@ def draw_severity(
         tint = colour(method)
         axes.fill_between(centres, [b.low95 for b in bins], [b.high95 for b in bins], color=tint, alpha=0.16, lw=0)
         axes.plot(centres, means, color=tint)
-        for part in bins:
-            face = PALETTE["paper"] if part.count < SMALL else tint
-            axes.plot([part.centre], [part.mean], "o", markersize=4.2, markerfacecolor=face, markeredgecolor=tint)
-        labels.append((centres[-1], means[-1], label, tint))
+        faces = [PALETTE["paper"] if part.count < SMALL else tint for part in bins]
+        axes.scatter(centres, means, s=17, c=faces, edgecolors=tint, linewidths=1, zorder=3)
     symbol, meaning, rising = DRAWS[parameter]
-    axes.set_title(f"{symbol}, {meaning}")
-    axes.set_xlabel("stronger →" if rising else "← stronger")
-    axes.set_ylabel(metric)
+    set_title(axes, f"{metric} by {meaning}", SEVERITY_MARGINS[0])
+    axes.set_xlabel(f"{symbol}   (stronger →)" if rising else f"(← stronger)   {symbol}")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=parameter in ("k", "s", "q")))
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    if ends:
-        label_ends(axes, labels)
+    axes.set_ylim(*limits)
 
 
 def draw_metric(
@@ -105,27 +118,37 @@ def draw_metric(
     comparable = name is None or name in metric.same
     for place, method in enumerate(methods):
         if comparable and method.name in PAPER_VALUES:
-            value = PAPER_VALUES[method.name][metric.name].mean
-            axes.plot(
-                value, place, "D", markersize=6.5, markerfacecolor="none", markeredgecolor=PALETTE["ink"], zorder=3
-            )
+            _point(axes, PAPER_VALUES[method.name][metric.name].mean, place, "D", PALETTE["ink"])
         entry = scores[method.name].metrics.get(name) if method.name in scores and name else None
         if entry is None or entry.value is None:
-            axes.annotate(
-                "n/a", (0, place), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                color=PALETTE["muted"], fontsize=8, va="center",
-            )  # fmt: skip
+            where = axes.get_yaxis_transform()
+            axes.text(0.02, place, "n/a", transform=where, color=PALETTE["muted"], fontsize=8, va="center")
             continue
         if entry.batch_std:
-            axes.plot([entry.value - entry.batch_std, entry.value + entry.batch_std], [place, place], color=colour(method.name), lw=2.6, alpha=0.45)  # fmt: skip
-        axes.plot(entry.value, place, "o", markersize=6.5, color=colour(method.name), zorder=2)
+            ends = [entry.value - entry.batch_std, entry.value + entry.batch_std]
+            axes.plot(ends, [place, place], color=colour(method.name), linewidth=2.6, alpha=0.45)
+        _point(axes, entry.value, place, "o", colour(method.name))
     label = metric.label
-    if name is not None:
+    if name is not None and not comparable:
         label = next((s.metrics[name].label for s in scores.values() if name in s.metrics), label)
-    axes.set_title(f"{label} {arrow(metric.better)}")
+    set_title(axes, f"{label} {arrow(metric.better)}", METRIC_MARGINS[0])
     axes.set_yticks(range(len(methods)), [method.label for method in methods])
+    axes.tick_params(axis="y", labelcolor=PALETTE["ink"])
     axes.set_ylim(len(methods) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", visible=True)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.margins(x=0.12)
+
+
+def _point(axes: Axes, value: float, place: int, marker: str, tint: str) -> None:
+    face = "none" if marker == "D" else tint
+    axes.plot(value, place, marker, markersize=6.5, markerfacecolor=face, markeredgecolor=tint, zorder=3)
+
+
+METRIC_MARGINS: Margins = (1.4, 0.2, 0.32, 0.35)
+
+
+def metric_size(methods: Sequence[Method]) -> tuple[float, float]:
+    """Inches of a panel of `draw_metric`."""
+    return 4.2, METRIC_MARGINS[2] + METRIC_MARGINS[3] + 0.27 * len(methods)

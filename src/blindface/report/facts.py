@@ -21,6 +21,9 @@ def run_facts(material: Material) -> list[Fact]:
     decay = f"moving average of the generator, decay {params.train.ema:g} per batch"
     facts.append(("Weights evaluated", decay if params.restore.weights == "ema" else "the generator's last weights"))
     facts.append(("Epochs", _epochs(material)))
+    spent = [f"{_label(name)}: {_duration(run['seconds'])}" for name, run in material.runs.items() if "seconds" in run]
+    if spent:
+        facts.append(("Training time", ", ".join(spent)))
     draws = {"fixed": "one fixed draw per image", "fresh": "a fresh draw at every epoch"}[params.train.degradation]
     facts.append(("Degradation in training", f"{draws}; test images always have one fixed draw"))
     backbone = params.train.perceptual.backbone
@@ -60,8 +63,20 @@ def _epochs(material: Material) -> str:
     done = {name: int(frame["epoch"].nunique()) for name, frame in material.history.items()}
     if not done:
         return f"{material.params.train.epochs} asked for; no history was given"
-    texts = [f"{name.replace('objective', 'objective ')}: {count}" for name, count in done.items()]
-    return ", ".join(texts) + f" (asked for: {material.params.train.epochs})"
+    texts = [f"{_label(name)}: {count}" for name, count in done.items()]
+    asked = material.params.train.epochs
+    return ", ".join(texts) + ("" if set(done.values()) == {asked} else f" (asked for: {asked})")
+
+
+def _label(objective: str) -> str:
+    return objective.replace("objective", "objective ")
+
+
+def _duration(seconds: float) -> str:
+    whole = round(float(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _layers(material: Material) -> str:
@@ -81,7 +96,7 @@ def caveats(material: Material) -> list[str]:
         named = " and ".join(f"{count} {part} photographs" for part, count in limits.items() if count)
         sentences.append(f"The run was limited to {named}.")
     if any(0 < int(frame["epoch"].nunique()) < 102 for frame in material.history.values()):
-        sentences.append("The paper trained for 102 epochs.")
+        sentences.append(f"The paper trained for 102 epochs; this run: {_epochs(material)}.")
     return sentences
 
 
@@ -90,7 +105,11 @@ def run_records(material: Material) -> list[tuple[str, list[Fact]]]:
     records = []
     for name in OBJECTIVES:
         if name in material.runs:
-            facts = [(key, value) for key, value in _flatten(material.runs[name]) if not key.startswith("params.")]
+            facts = [
+                (key, value)
+                for key, value in _flatten(material.runs[name])
+                if not key.startswith(("params.", "pairs."))
+            ]
             records.append((name.replace("objective", "Objective "), facts[:40]))
     return records
 

@@ -13,18 +13,30 @@ Every figure is always written, with the reason in it where it could not be draw
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from blindface.params import OBJECTIVES, Objective
 from blindface.report import montage
 from blindface.report.analysis import Bin, by_strength, ranking_metric
 from blindface.report.catalogue import DRAWS, METHODS, PAPER_METRICS
-from blindface.report.charts import draw_empty, draw_metric, draw_severity, draw_term, terms_of
+from blindface.report.charts import (
+    METRIC_MARGINS,
+    SEVERITY_MARGINS,
+    SEVERITY_SIZE,
+    Limits,
+    draw_empty,
+    draw_metric,
+    draw_severity,
+    draw_term,
+    limits_of,
+    metric_size,
+    terms_of,
+)
 from blindface.report.material import Material
-from blindface.report.style import new_figure, save
+from blindface.report.style import LINE_MARGINS, LINE_SIZE, add_key, colour, panels, save
 from blindface.report.table import find, rows_of
 
 CHARTS = ("metrics", *(f"{kind}_{name}" for kind in ("convergence", "severity") for name in OBJECTIVES))
@@ -47,22 +59,18 @@ def write_figures(material: Material, folder: Path, photographs: bool = True) ->
                 (folder / f"{name}{suffix}").unlink(missing_ok=True)
 
 
-def _grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    figure = new_figure(width, height)
-    axes = figure.subplots(rows, columns, squeeze=False)
-    return figure, list(axes.flat)
+def _empty(title: str, reason: str) -> Figure:
+    figure, axes = panels(1, 1, (6, 1.6), LINE_MARGINS)
+    draw_empty(axes[0], title, reason)
+    return figure
 
 
 def metrics_figure(material: Material) -> Figure:
     """Six panels, one per metric of the paper's table."""
     methods = rows_of(material.scores)
-    figure, axes = _grid(2, 3, 10.5, 1.3 + 0.55 * len(methods))
-    for place, metric in enumerate(PAPER_METRICS):
-        name = find(material.scores, metric.same, metric.kin)
-        draw_metric(axes[place], material.scores, methods, metric, name)
-        if place % 3:
-            axes[place].set_yticklabels([])
-    figure.supxlabel(METRICS_CAPTION, fontsize=8)
+    figure, axes = panels(len(PAPER_METRICS), 3, metric_size(methods), METRIC_MARGINS, METRICS_CAPTION)
+    for panel, metric in zip(axes, PAPER_METRICS, strict=True):
+        draw_metric(panel, material.scores, methods, metric, find(material.scores, metric.same, metric.kin))
     return figure
 
 
@@ -74,15 +82,10 @@ def convergence_figure(material: Material, objective: Objective) -> Figure:
     history = material.history.get(objective)
     terms = [] if history is None else terms_of(history)
     if history is None or not terms:
-        figure, axes = _grid(1, 1, 6, 2)
-        draw_empty(axes[0], f"Convergence, {title_of(objective)}", "no training history was given")
-        return figure
-    figure, axes = _grid(-(-len(terms) // 3), 3, 10.5, 2.3 * -(-len(terms) // 3))
-    for panel, (term, title) in zip(axes, terms, strict=False):
+        return _empty(f"Convergence, {title_of(objective)}", "no training history was given")
+    figure, axes = panels(len(terms), 4, LINE_SIZE, LINE_MARGINS, f"{title_of(objective)}: training, a line per step")
+    for panel, (term, title) in zip(axes, terms, strict=True):
         draw_term(panel, history, term, title)
-    for panel in axes[len(terms) :]:
-        panel.set_axis_off()
-    figure.suptitle(f"{title_of(objective)}: one line per step", x=0.01, ha="left", fontsize=9)
     return figure
 
 
@@ -92,10 +95,27 @@ def title_of(objective: str) -> str:
 
 
 Lines = dict[str, tuple[str, list[Bin]]]
+"""Method -> (its label, its bins)."""
 
 
-def severity_panels(material: Material, objective: Objective) -> Iterator[tuple[str, str, str, Lines]]:
-    """Yield (parameter, metric column, metric label, lines) for PSNR and LPIPS and each of the five parameters."""
+@dataclass(frozen=True)
+class Severity:
+    """One panel: a metric (its column and its label) by a drawn parameter."""
+
+    parameter: str
+    metric: str
+    label: str
+    lines: Lines
+    limits: Limits
+
+    @property
+    def key(self) -> list[tuple[str, str]]:
+        """Labels and methods of the lines."""
+        return [(label, method) for method, (label, _) in self.lines.items()]
+
+
+def severity_panels(material: Material, objective: Objective) -> Iterator[Severity]:
+    """Yield the panels of PSNR, then of LPIPS, for each of the five parameters."""
     methods = [m for m in METHODS if m.objective == objective and m.name in material.per_image]
     draws = material.draws.get(objective)
     if draws is None or not methods:
@@ -104,30 +124,29 @@ def severity_panels(material: Material, objective: Objective) -> Iterator[tuple[
     columns = {"psnr": "PSNR (dB)"}
     ranking = ranking_metric(next(iter(frames.values())))
     if ranking is not None and ranking not in columns:
-        columns[ranking] = ranking.replace("lpips_", "LPIPS, ").replace("psnr_image", "PSNR (dB)")
+        columns[ranking] = ranking.replace("lpips_", "LPIPS ").replace("psnr_image", "PSNR (dB)")
     for metric, label in columns.items():
         if not all(metric in frame for frame in frames.values()):
             continue
+        drawn: list[tuple[str, Lines]] = []
         for parameter in DRAWS:
             lines = {
                 m.name: (m.label.split(":")[0], by_strength(frames[m.name], draws, parameter, metric)) for m in methods
             }
-            yield parameter, metric, label, lines
+            drawn.append((parameter, lines))
+        limits = limits_of(bins for _, lines in drawn for _, bins in lines.values())
+        for parameter, lines in drawn:
+            yield Severity(parameter, metric, label, lines, limits)
 
 
 def severity_figure(material: Material, objective: Objective) -> Figure:
     """Rows: PSNR and LPIPS; columns: the five drawn parameters."""
-    panels = list(severity_panels(material, objective))
-    if not panels:
-        figure, axes = _grid(1, 1, 6, 2)
-        draw_empty(axes[0], f"By degradation, {title_of(objective)}", "no per-image scores or no drawn parameters")
-        return figure
-    rows = -(-len(panels) // len(DRAWS))
-    figure, axes = _grid(rows, len(DRAWS), 13, 2.4 * rows)
-    for place, (panel, (parameter, _, label, lines)) in enumerate(zip(axes, panels, strict=True)):
-        last = place % len(DRAWS) == len(DRAWS) - 1
-        draw_severity(panel, lines, parameter, label if place % len(DRAWS) == 0 else "", ends=last)
-    figure.suptitle(
-        f"{title_of(objective)}: means of equal-width bins with 95 % intervals", x=0.01, ha="left", fontsize=9
-    )
+    found = list(severity_panels(material, objective))
+    if not found:
+        return _empty(f"By degradation, {title_of(objective)}", "no per-image scores or no drawn parameters were given")
+    title = f"{title_of(objective)}: means of equal-width bins with 95 % intervals"
+    figure, axes = panels(len(found), len(DRAWS), SEVERITY_SIZE, SEVERITY_MARGINS, title)
+    add_key(figure, [(label, colour(method)) for label, method in found[0].key])
+    for panel, severity in zip(axes, found, strict=True):
+        draw_severity(panel, severity.lines, severity.parameter, severity.label, severity.limits)
     return figure

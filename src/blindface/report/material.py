@@ -222,4 +222,4 @@ def hashes(material: Material) -> dict[str, str]:
 
 def numeric(frame: pd.DataFrame, column: str) -> np.ndarray:
     """A column as float64, NaN where it holds no number."""
-    return pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64)
+    return np.asarray(pd.to_numeric(frame[column], errors="coerce"), dtype=np.float64)

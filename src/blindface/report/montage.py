@@ -26,7 +26,7 @@ Picture = Image | None
 
 @dataclass(frozen=True)
 class Strip:
-    """A row of pictures: None leaves a cell empty with a dash in it; captions, where given, stand below the pictures."""
+    """A row of pictures: None leaves a dash in its cell; captions, where given, stand below the pictures."""
 
     side: str
     pictures: Sequence[Picture]

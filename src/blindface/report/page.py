@@ -20,12 +20,21 @@ from blindface.params import OBJECTIVES, DegradationParams, Objective
 from blindface.report import facts
 from blindface.report.analysis import Example, choose_examples, mildest_to_strongest, relative
 from blindface.report.catalogue import DRAWS, METHODS, PAPER, PAPER_METRICS, PAPER_VALUES, method_of
-from blindface.report.charts import draw_metric, draw_severity, draw_term, terms_of
+from blindface.report.charts import (
+    METRIC_MARGINS,
+    SEVERITY_MARGINS,
+    SEVERITY_SIZE,
+    draw_metric,
+    draw_severity,
+    draw_term,
+    metric_size,
+    terms_of,
+)
 from blindface.report.figures import METRICS_CAPTION, severity_panels, title_of
 from blindface.report.material import Material, hashes
 from blindface.report.montage import draw_text
 from blindface.report.scores import decimals
-from blindface.report.style import PALETTE, inline_svg, new_figure
+from blindface.report.style import LINE_MARGINS, LINE_SIZE, PALETTE, inline_svg, panels
 from blindface.report.table import Table, find, label_of, other_protocol, per_image, rows_of, same_protocol
 
 DARK = {
@@ -52,7 +61,7 @@ DEGRADED_EXAMPLES = 6
 def data_uri(image: Image) -> Markup:
     """An image (H, W, 3) uint8 as a lossless WebP data URI."""
     buffer = io.BytesIO()
-    Pillow.fromarray(image).save(buffer, format="WEBP", lossless=True, quality=100, method=4)
+    Pillow.fromarray(image).save(buffer, format="WEBP", lossless=True, quality=60, method=1)
     return Markup("data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode())
 
 
@@ -123,9 +132,9 @@ def headline(material: Material) -> list[dict[str, str]]:
             places = decimals([before, after])
             papers = ""
             if name in metric.same:
-                first, last = (PAPER_VALUES[row][metric.name].mean for row in (str(method.blind), objective))
-                papers = f"the paper: {first:g} → {last:g}"
-            label = label_of(material.scores, name)
+                first, last = (PAPER_VALUES[row][metric.name].text for row in (str(method.blind), objective))
+                papers = f"the paper: {first.split()[0]} → {last.split()[0]}"
+            label = metric.label if name in metric.same else label_of(material.scores, name)
             tiles.append(
                 {"name": objective, "label": f"{method.label}, {label}", "paper": papers}
                 | {"before": f"{before:.{places}f}", "after": f"{after:.{places}f}"}
@@ -156,16 +165,16 @@ def _charts(material: Material) -> dict[str, Any]:
     return {
         "metric_charts": _metric_charts(material) if material.scores else [],
         "convergence": [(title_of(name), _convergence(material, name)) for name in OBJECTIVES],
-        "severity": [(title_of(name), _severity(material, name)) for name in OBJECTIVES],
+        "severity": [_severity(material, name) for name in OBJECTIVES],
     }
 
 
 def _metric_charts(material: Material) -> list[Markup]:
     methods, charts = rows_of(material.scores), []
     for metric in PAPER_METRICS:
-        figure = new_figure(4.4, 0.85 + 0.28 * len(methods))
+        figure, (axes,) = panels(1, 1, metric_size(methods), METRIC_MARGINS)
         name = find(material.scores, metric.same, metric.kin)
-        draw_metric(figure.subplots(), material.scores, methods, metric, name)
+        draw_metric(axes, material.scores, methods, metric, name)
         charts.append(Markup(inline_svg(figure, f"m-{metric.name}", f"{metric.label} of all methods, as in the table")))
     return charts
 
@@ -174,20 +183,22 @@ def _convergence(material: Material, objective: Objective) -> list[Markup]:
     charts: list[Markup] = []
     history = material.history.get(objective)
     for term, title in terms_of(history) if history is not None else []:
-        figure = new_figure(3.6, 2.3)
-        draw_term(figure.subplots(), history, term, title)
+        figure, (axes,) = panels(1, 1, LINE_SIZE, LINE_MARGINS)
+        draw_term(axes, history, term, title)
         charts.append(Markup(inline_svg(figure, f"c-{objective}-{term}", f"{title} by epoch, {title_of(objective)}")))
     return charts
 
 
-def _severity(material: Material, objective: Objective) -> list[Markup]:
-    charts = []
-    for parameter, metric, label, lines in severity_panels(material, objective):
-        figure = new_figure(3.6, 2.3)
-        draw_severity(figure.subplots(), lines, parameter, label)
-        what = f"{label} by {DRAWS[parameter][1]}, {title_of(objective)}"
-        charts.append(Markup(inline_svg(figure, f"s-{objective}-{metric}-{parameter}", what)))
-    return charts
+def _severity(material: Material, objective: Objective) -> dict[str, Any]:
+    charts: list[Markup] = []
+    key: list[tuple[str, str]] = []
+    for panel in severity_panels(material, objective):
+        figure, (axes,) = panels(1, 1, SEVERITY_SIZE, SEVERITY_MARGINS)
+        draw_severity(axes, panel.lines, panel.parameter, panel.label, panel.limits)
+        what = f"{panel.label} by {DRAWS[panel.parameter][1]}, {title_of(objective)}"
+        charts.append(Markup(inline_svg(figure, f"s-{objective}-{panel.metric}-{panel.parameter}", what)))
+        key = [(label, "blind" if method.startswith("blind") else method) for label, method in panel.key]
+    return {"title": title_of(objective), "charts": charts, "key": key}
 
 
 def _examples(material: Material) -> list[dict[str, Any]]:
@@ -267,7 +278,10 @@ def _progressive(material: Material) -> list[dict[str, Any]]:
         stacks = [material.pictures("blind", objective, ids), *steps, material.pictures("target", "", ids)]
         heads = ["blind", "step 1, 32 px", "step 2, 64 px", "step 3, 128 px", "original"]
         columns = [_uris(stack, len(ids)) for stack in stacks]
-        groups.append({"title": title_of(objective), "heads": heads, "rows": list(zip(*columns, strict=True))})
+        small = [stack is not None and stack.shape[1] < 128 for stack in stacks]
+        groups.append(
+            {"title": title_of(objective), "small": small, "heads": heads, "rows": list(zip(*columns, strict=True))}
+        )
     return groups
 
 

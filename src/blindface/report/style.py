@@ -33,10 +33,6 @@ PALETTE = {
 STYLE: Mapping[str, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlecolor": PALETTE["ink"],
     "axes.labelcolor": PALETTE["muted"],
     "axes.labelsize": 8.5,
     "axes.edgecolor": PALETTE["line"],
@@ -70,6 +66,15 @@ STYLE: Mapping[str, Any] = {
 }
 
 
+Margins = tuple[float, float, float, float]
+"""Room around a panel's axes in inches: left, right, top, bottom."""
+
+LINE_SIZE = (2.8, 1.95)
+LINE_SIZE = (2.8, 1.95)
+LINE_MARGINS: Margins = (0.46, 0.56, 0.3, 0.46)
+"""For lines over epochs: numbers at the left, labels of the lines at the right."""
+
+
 def colour(method: str) -> str:
     """The colour of a method; blind inputs are grey, methods of others share one colour."""
     if method in ("blind1", "blind2"):
@@ -77,14 +82,41 @@ def colour(method: str) -> str:
     return PALETTE.get(method, PALETTE["other"])
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of that many inches; call it within `rc()`."""
-    return Figure(figsize=(width, height), layout="constrained")
+def panels(
+    count: int, columns: int, size: tuple[float, float], margins: Margins, title: str = ""
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels of a given size in inches, so many to a row, and its axes.
+
+    Margins are fixed: letting matplotlib find them costs more than drawing. Call it within `rc()`.
+    """
+    rows, columns = -(-count // columns), min(columns, count)
+    head = 0.32 if title else 0.0
+    width, height = columns * size[0], rows * size[1] + head
+    figure = Figure(figsize=(width, height))
+    left, right, top, bottom = margins
+    axes = []
+    for place in range(count):
+        x = place % columns * size[0] + left
+        y = height - head - (place // columns + 1) * size[1] + bottom
+        box = (x / width, y / height, (size[0] - left - right) / width, (size[1] - top - bottom) / height)
+        axes.append(figure.add_axes(box))
+    if title:
+        figure.text(0.1 / width, 1 - 0.1 / height, title, va="top", fontsize=10.5, fontweight="bold")
+    return figure, axes
+
+
+def add_key(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
+    """Names in their colours (text, colour), at the right of a figure's title."""
+    width, height = figure.get_size_inches()
+    x = width - 0.15
+    for text, tint in reversed(entries):
+        figure.text(x / width, 1 - 0.12 / height, f"● {text}", va="top", ha="right", color=tint, fontsize=9)
+        x -= 0.085 * len(text) + 0.3
 
 
 def rc() -> Any:
     """The context in which figures are drawn and saved."""
-    return matplotlib.rc_context({**STYLE})
+    return matplotlib.rc_context(dict(STYLE))  # type: ignore[arg-type]
 
 
 def svg_text(figure: Figure, transparent: bool = False) -> str:
@@ -124,12 +156,26 @@ def inline_svg(figure: Figure, prefix: str, label: str) -> str:
     return re.sub(r"\n\s*", "\n", text)
 
 
+def set_title(axes: Axes, text: str, left: float) -> None:
+    """A panel's title, which begins `left` inches before the axis, flush with the panel's edge."""
+    axes.annotate(
+        text,
+        (0, 1),
+        (2 - 72 * left, 7),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=9,
+        fontweight="bold",
+        annotation_clip=False,
+    )
+
+
 def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], gap: float = 11.0) -> None:
     """Write labels at the right of line ends (x, y, text, colour), moved apart so that none covers another.
 
     `gap` is the least distance between two labels in points; call it when the limits of the axes are final.
     """
-    axes.figure.draw_without_rendering()  # settles the layout, so that points can be computed
+    axes.get_ylim()  # brings the limits up to date, which the transform does not do by itself
     scale = 72.0 / axes.figure.dpi
     placed = sorted(((axes.transData.transform((x, y))[1] * scale, x, y, text, tint) for x, y, text, tint in ends))
     heights = [place[0] for place in placed]
@@ -139,6 +185,10 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]], gap: f
             if overlap > 1e-6:
                 heights[below] -= overlap / 2
                 heights[below + 1] += overlap / 2
+    floor = axes.get_window_extent().y0 * scale + 4
+    if heights and heights[0] < floor:  # keep clear of the numbers below the axis
+        for place in range(len(heights)):
+            heights[place] = max(heights[place], floor + place * gap)
     for height, (own, x, y, text, tint) in zip(heights, placed, strict=True):
         axes.annotate(
             text, (x, y), (6, height - own), textcoords="offset points", color=tint, fontsize=8, va="center",

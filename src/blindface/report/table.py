@@ -16,6 +16,10 @@ NOTHING = "–"
 """A cell that has no number by its nature: the paper has no such row, or there is nothing to divide by."""
 
 
+OF_SETS = ("fid", "frechet_", "psnr_batch")
+"""Beginnings of the names of metrics that an image by itself does not have."""
+
+
 @dataclass
 class Notes:
     """Numbered notes below a table; the same sentence gets the same number."""
@@ -77,6 +81,13 @@ class Table:
                 result.append((column.group, 1))
         return result
 
+    @property
+    def starts(self) -> list[bool]:
+        """True for the first column of each metric."""
+        return [
+            place == 0 or column.group != self.columns[place - 1].group for place, column in enumerate(self.columns)
+        ]
+
     def markdown(self) -> str:
         """The table in Markdown, cells padded so that it reads well as plain text too, notes below it."""
         header = ["", *(f"{column.group} {column.name}".strip() for column in self.columns)]
@@ -136,7 +147,7 @@ def same_protocol(scores: Mapping[str, Scores]) -> Table:
 
 
 def other_protocol(scores: Mapping[str, Scores]) -> Table | None:
-    """Metrics of another backbone than the paper's: both as ratio to the blind row, which is all that can be compared."""
+    """Metrics of another backbone than the paper's, with the ratio to the blind row, all that can be compared."""
     columns: list[Column] = []
     fillers: list[Callable[[Method, Notes], Cell]] = []
     for metric in PAPER_METRICS:
@@ -153,16 +164,15 @@ def other_protocol(scores: Mapping[str, Scores]) -> Table | None:
 
 def per_image(scores: Mapping[str, Scores]) -> Table | None:
     """Means over images with the 95 % bootstrap interval, for every metric that has a value per image."""
-    names: dict[str, Metric] = {}
+    known: dict[str, Metric] = {}
     for score in scores.values():
         for name, metric in score.metrics.items():
-            if metric.image_mean is not None or (metric.unavailable and metric.batch_mean is None):
-                names.setdefault(name, metric)
-    with_number = [name for name in names if any(_image_mean(score, name) is not None for score in scores.values())]
-    if not with_number:
+            if metric.image_mean is not None or (metric.unavailable and not name.startswith(OF_SETS)):
+                known.setdefault(name, metric)
+    if not known:
         return None
-    columns = [Column(f"{names[name].label} {arrow(names[name].better)}", "", True) for name in with_number]
-    return _fill(scores, columns, [_image_cell(scores, name) for name in with_number])
+    columns = [Column(f"{metric.label} {arrow(metric.better)}", "", True) for metric in known.values()]
+    return _fill(scores, columns, [_image_cell(scores, name) for name in known])
 
 
 def label_of(scores: Mapping[str, Scores], name: str) -> str:
