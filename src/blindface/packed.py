@@ -96,7 +96,8 @@ def _image_array(stack: NDArray[Any], shape: tuple[int, ...], kind: pa.DataType)
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, memory_map=True)
+        # Neither mapped nor fetched ahead: both would let the whole file stand in memory
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 22)
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: make it with the stage that writes it") from error
     except (pa.ArrowInvalid, OSError) as error:
