@@ -10,6 +10,7 @@ matrix root is taken, and fewer images than features are no trouble. Equal to py
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,8 @@ def _complements(count: int, groups: int, seed: int) -> Iterator[NDArray[np.intp
 
 def _root(features: NDArray[np.float64]) -> NDArray[np.float64]:
     """R with RᵀR the covariance, at most D rows."""
-    centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    centred: NDArray[np.float64] = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
     if len(centred) <= centred.shape[1]:
         return centred
-    return np.asarray(np.linalg.qr(centred, mode="r"), dtype=np.float64)
+    root: Any = np.linalg.qr(centred, mode="r")
+    return np.asarray(root, dtype=np.float64)

@@ -6,6 +6,7 @@ linear heads are those in the package's wheel.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,10 @@ class Lpips:
         import lpips
 
         self.device = device or torch.device("cpu")
-        network = lpips.LPIPS(net=trunk, version="0.1", pnet_rand=True, verbose=False)
+        with warnings.catch_warnings():
+            # lpips asks torchvision in a way that it calls deprecated; nothing a user can change
+            warnings.simplefilter("ignore", UserWarning)
+            network = lpips.LPIPS(net=trunk, version="0.1", pnet_rand=True, verbose=False)
         _load_trunk(network.net, trunk, weight_file)
         self.network: Any = network.eval().requires_grad_(False).to(self.device)
 

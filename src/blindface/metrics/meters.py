@@ -17,10 +17,10 @@ from blindface.metrics.catalogue import FRECHET_NAMES
 from blindface.metrics.high_frequency import high_frequency_error, high_frequency_ratio
 from blindface.metrics.identity import cosine_similarity
 from blindface.metrics.lpips_distance import TRUNK_FILES, Lpips
-from blindface.metrics.ms_ssim import ms_ssim, ms_ssim_4
+from blindface.metrics.ms_ssim import combined, scales
 from blindface.metrics.niqe import PristineModel, niqe
 from blindface.metrics.psnr import decibels, mean_squared_error
-from blindface.metrics.ssim import ssim, ssim_y
+from blindface.metrics.ssim import ssim_y
 from blindface.params import EvaluateParams
 
 Values = NDArray[np.float64]
@@ -79,14 +79,15 @@ class Meters:
         x = torch.from_numpy(np.array(images)).to(self.device)
         y = torch.from_numpy(np.array(targets)).to(self.device)
         error = mean_squared_error(x, y)
+        compared = scales(x, y)
         ratio = high_frequency_ratio(x, y)
         found = {
             "mse": error,
             "psnr": decibels(error),
-            "ssim": ssim(x, y),
+            "ssim": compared.similarity[0],
             "ssim_y": ssim_y(x, y),
-            "ms_ssim": ms_ssim(x, y),
-            "ms_ssim_4": ms_ssim_4(x, y),
+            "ms_ssim": combined(compared, 5),
+            "ms_ssim_4": combined(compared, 4),
             "high_frequency_ratio": ratio,
             "high_frequency_error": high_frequency_error(ratio),
         }

@@ -45,7 +45,7 @@ class PristineModel:
             mean, covariance = content["mu_prisparam"].reshape(FEATURES), content["cov_prisparam"]
             if covariance.shape != (FEATURES, FEATURES):
                 raise ValueError(f"covariance has shape {covariance.shape}")
-        except (KeyError, ValueError, TypeError, OSError, NotImplementedError) as error:
+        except Exception as error:  # scipy has many ways to say that a file is not its own
             raise ExternalFileError(f"{path} is not NIQE's pristine model ({error}): fetch it again") from error
         as_tensor = (torch.from_numpy(np.array(part, dtype=np.float64)) for part in (mean, covariance))
         return cls(*as_tensor)

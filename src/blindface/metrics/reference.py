@@ -14,8 +14,8 @@ from blindface.errors import InputError
 from blindface.images import to_unit
 from blindface.metrics.stacks import Stack, as_stack
 
-Name = Literal["psnr", "ssim", "ssimc", "niqe"]
-"""pyiqa's names: psnr is RGB, ssim is Y, ssimc is RGB, niqe is Y."""
+Name = Literal["psnr", "ssim", "ssimc", "ms_ssim", "niqe"]
+"""pyiqa's names: psnr and ssimc are RGB; ssim, ms_ssim and niqe are Y."""
 
 
 class PyiqaMetric:
