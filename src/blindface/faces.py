@@ -90,7 +90,7 @@ class FaceEmbedder:
         with ThreadPoolExecutor(self.workers) as pool:
             rows = list(pool.map(self._embed, faces))
         raw = np.stack(rows) if rows else np.empty((0, 128), np.float32)
-        return (raw / np.linalg.norm(raw, axis=1, keepdims=True).clip(1e-12)).astype(np.float32)
+        return np.asarray(raw / np.linalg.norm(raw, axis=1, keepdims=True).clip(1e-12), np.float32)
 
     def _embed(self, face: Image) -> NDArray[np.float32]:
         batch = ((face.astype(np.float32) / 255 - MEAN) / DEVIATION).transpose(2, 0, 1)[None]

@@ -12,11 +12,14 @@ from torch import Tensor, nn
 
 from blindface.errors import ExternalFileError
 from blindface.images import Image, to_unit
-from blindface.landmarks.geometry import Points, from_crops, square_crops
-from blindface.landmarks.heatmaps import peaks
+from blindface.landmarks.geometry import Points, from_crops, square_crops, to_crops
+from blindface.landmarks.heatmaps import near, peaks
 from blindface.landmarks.pickled import read_tensors
+from blindface.landmarks.pose import expected_points
 
 CROP = 64
+SPREAD = 0.3
+"""Standard deviation of the places where a point is expected, in inter-ocular distances (docs/landmarks.md)."""
 
 
 class CompressedFan(nn.Module):
@@ -53,7 +56,12 @@ def load_network(path: Path) -> CompressedFan:
 
 
 class CompressedFanBackend:
-    """68 points from the face's box; `margin` is the room around it, in shares of its longer side."""
+    """68 points from the face's box; `margin` is the room around it, in shares of its longer side.
+
+    The network sees 13 px around each pixel and nothing else, so it takes a collar for a chin and one eye for the
+    other. The detector's five points say where each of the 68 is to be expected; heatmaps count less away from there.
+    A detector without such points leaves the heatmaps as they are.
+    """
 
     own_half = False
 
@@ -61,12 +69,16 @@ class CompressedFanBackend:
         self.margin, self.device, self.batch_size = margin, device, batch_size
         self._network = load_network(path).to(device)
 
-    def __call__(self, images: Image, boxes: NDArray[Any]) -> Points:
-        """(N, H, W, 3) uint8 pictures, (N, 4) boxes -> points (N, 68, 2) in pixels of the pictures."""
-        crops, corners, factors = square_crops(images, boxes, self.margin, CROP)
-        points = []
+    def __call__(self, images: Image, faces: NDArray[Any]) -> Points:
+        """(N, H, W, 3) uint8 pictures, (N, 15) faces of the detector -> points (N, 68, 2) in pixels of the pictures."""
+        crops, corners, factors = square_crops(images, faces[:, :4], self.margin, CROP)
+        expected = expected_points(faces[:, 5:].reshape(-1, 5, 2), images.shape[1])
+        apart = np.linalg.norm(faces[:, 5:7] - faces[:, 7:9], axis=1) / factors[:, 0, 0]
+        inside = to_crops(expected, corners, factors)
+        points = [np.empty((0, 68, 2), np.float32)]
         for first in range(0, len(crops), self.batch_size):
-            batch = torch.from_numpy(crops[first : first + self.batch_size]).to(self.device)
+            part = slice(first, first + self.batch_size)
             with torch.inference_mode():
-                points.append(peaks(self._network(to_unit(batch)))[0])
-        return from_crops(np.concatenate(points), corners, factors) if points else np.empty((0, 68, 2), np.float32)
+                heatmaps = self._network(to_unit(torch.from_numpy(crops[part]).to(self.device)))
+                points.append(peaks(near(heatmaps, inside[part], SPREAD * apart[part]))[0])
+        return from_crops(np.concatenate(points), corners, factors)

@@ -1,7 +1,8 @@
 """Where the face is: detectors, and which of several faces is meant.
 
-A detector takes a stack of pictures (N, H, W, 3) uint8 RGB and returns for each its faces: float32 (F, 5), the box
-x0, y0, x1, y1 in pixels of the picture and the score in [0, 1], F = 0 where there is none.
+A detector takes a stack of pictures (N, H, W, 3) uint8 RGB and returns for each its faces: float32 (F, 15), F = 0
+where there is none. In pixels of the picture: box x0, y0, x1, y1; the score in [0, 1]; then x and y of eyes, tip of the
+nose and corners of the mouth, in each pair first the one further left, or NaN from a detector that does not see them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from blindface.errors import ExternalFileError
 from blindface.images import Image
 
 Faces = NDArray[np.float32]
+FIELDS = 15
 Detector = Callable[[Image], list[Faces]]
 
 YUNET_ENLARGEMENT = 2
@@ -46,13 +48,32 @@ def choose_face(faces: Faces, width: int, height: int) -> int | None:
 
 
 def choose_faces(found: Sequence[Faces], width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """The chosen face of each picture (N, 5), rows of NaN where there is none, and the numbers of faces (N,)."""
-    chosen = np.full((len(found), 5), np.nan, np.float32)
+    """The chosen face of each picture (N, 15), rows of NaN where there is none, and the numbers of faces (N,)."""
+    chosen = np.full((len(found), FIELDS), np.nan, np.float32)
     for place, faces in enumerate(found):
         best = choose_face(faces, width, height)
         if best is not None:
             chosen[place] = faces[best]
     return chosen, np.array([len(faces) for faces in found], np.int32)
+
+
+def make_faces(
+    boxes: NDArray[Any], scores: NDArray[Any], points: NDArray[Any] | None = None, enlargement: float = 1
+) -> Faces:
+    """Faces from boxes (F, 4), scores (F,) and points (F, 10) of an enlarged picture, whose outer edges are at 0."""
+    faces = np.full((len(boxes), FIELDS), np.nan, np.float32)
+    faces[:, :4] = boxes / enlargement - 0.5
+    faces[:, 4] = scores
+    if points is not None:
+        faces[:, 5:] = points / enlargement - 0.5
+    return faces
+
+
+def scale_faces(faces: Faces, factor: float) -> Faces:
+    """Faces of a picture after it was resized by `factor`."""
+    scaled = ((faces + 0.5) * factor - 0.5).astype(np.float32)
+    scaled[:, 4] = faces[:, 4]
+    return scaled
 
 
 class WholePicture:
@@ -61,7 +82,7 @@ class WholePicture:
     def __call__(self, images: Image) -> list[Faces]:
         """One face per picture, score 1."""
         height, width = images.shape[1:3]
-        return [np.array([[-0.5, -0.5, width - 0.5, height - 0.5, 1.0]], np.float32) for _ in images]
+        return [make_faces(np.array([[0, 0, width, height]]), np.ones(1)) for _ in images]
 
 
 class YuNet:
@@ -105,9 +126,9 @@ class YuNet:
         finally:
             self._networks.put(network)
         if rows is None:
-            return np.empty((0, 5), np.float32)
+            return np.empty((0, FIELDS), np.float32)
         corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
-        return np.concatenate([corners / self.enlargement - 0.5, rows[:, 14:15]], axis=1).astype(np.float32)
+        return make_faces(corners, rows[:, 14], rows[:, 4:14], self.enlargement)
 
 
 class S3FD:
@@ -147,7 +168,6 @@ class S3FD:
         batch = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
         found = []
         for boxes in self._network.detect_from_batch(batch):
-            faces = np.asarray(boxes, np.float32).reshape(-1, 5)
-            faces[:, :4] = faces[:, :4] / self.enlargement - 0.5
-            found.append(faces)
+            rows = np.asarray(boxes, np.float32).reshape(-1, 5)
+            found.append(make_faces(rows[:, :4], rows[:, 4], enlargement=self.enlargement))
         return found

@@ -65,12 +65,12 @@ class FanBackend:
         self.detector, self.device, self.batch_size = detector, device, batch_size
         self._network = load_network(path, device)
 
-    def __call__(self, images: Image, boxes: NDArray[Any]) -> Points:
-        """(N, H, W, 3) uint8 pictures, (N, 4) boxes -> points (N, 68, 2) in pixels of the pictures."""
+    def __call__(self, images: Image, faces: NDArray[Any]) -> Points:
+        """(N, H, W, 3) uint8 pictures, (N, 15) faces of the detector -> points (N, 68, 2) in pixels of the pictures."""
         points = [np.empty((0, 68, 2), np.float32)]
         for first in range(0, len(images), self.batch_size):
             part = slice(first, first + self.batch_size)
-            crops, corners, factors = square_crops(images[part], self._squares(boxes[part]), 0.0, CROP)
+            crops, corners, factors = square_crops(images[part], self._squares(faces[part, :4]), 0.0, CROP)
             heatmaps = self._heatmaps(to_unit(torch.from_numpy(crops).to(self.device)))
             inside = (peaks(heatmaps)[0] + 0.5) * (CROP / HEATMAP) - 0.5
             points.append(from_crops(inside, corners, factors))

@@ -70,6 +70,11 @@ def from_crops(points: NDArray[Any], corners: NDArray[Any], factors: NDArray[Any
     return np.asarray((points + 0.5) * factors + corners, np.float32)
 
 
+def to_crops(points: NDArray[Any], corners: NDArray[Any], factors: NDArray[Any]) -> Points:
+    """The way back of `from_crops`: points of the pictures (N, 68, 2) -> points of their square crops."""
+    return np.asarray((points - corners) / factors - 0.5, np.float32)
+
+
 def five_points(points: NDArray[Any]) -> NDArray[Any]:
     """(N, 68, 2) -> (N, 5, 2): eye centres, tip of the nose, corners of the mouth; first the one further left."""
     parts = [points[:, 36:42].mean(axis=1), points[:, 42:48].mean(axis=1), points[:, 30], points[:, 48], points[:, 54]]

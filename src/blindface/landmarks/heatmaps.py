@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+
+def near(heatmaps: torch.Tensor, expected: NDArray[Any], spread: NDArray[Any]) -> torch.Tensor:
+    """Heatmaps weighted by a Gaussian around the place where each point is expected.
+
+    heatmaps: (N, K, H, W); expected: (N, K, 2) x, y in their pixels, and spread: (N,) standard deviation in px; a face
+    with NaN in either keeps its heatmaps. What is not positive becomes zero.
+    """
+    height, width = heatmaps.shape[2:]
+    known = np.isfinite(expected).all(axis=(1, 2)) & np.isfinite(spread)
+    places = torch.from_numpy(np.nan_to_num(expected).astype(np.float32)).to(heatmaps.device)
+    sharpness = torch.from_numpy(np.where(known, 0.5 / np.nan_to_num(spread).clip(1.0) ** 2, 0.0).astype(np.float32))
+    sharpness = sharpness.to(heatmaps.device)[:, None, None]
+
+    def bell(size: int, axis: int) -> torch.Tensor:
+        grid = torch.arange(size, device=heatmaps.device, dtype=torch.float32)
+        return torch.exp(-sharpness * (grid - places[:, :, axis, None]) ** 2)
+
+    return heatmaps.float().clamp_min(0) * bell(height, 1)[:, :, :, None] * bell(width, 0)[:, :, None, :]
 
 
 def peaks(heatmaps: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -40,9 +40,9 @@ class PfldBackend:
         self._session = open_session(path, workers, "the PFLD landmark network")
         self._input = self._session.get_inputs()[0].name
 
-    def __call__(self, images: Image, boxes: NDArray[Any]) -> Points:
-        """(N, H, W, 3) uint8 pictures, (N, 4) boxes -> points (N, 68, 2) in pixels of the pictures."""
-        crops, corners, factors = square_crops(images, boxes, self.margin, CROP)
+    def __call__(self, images: Image, faces: NDArray[Any]) -> Points:
+        """(N, H, W, 3) uint8 pictures, (N, 15) faces of the detector -> points (N, 68, 2) in pixels of the pictures."""
+        crops, corners, factors = square_crops(images, faces[:, :4], self.margin, CROP)
         shares = [np.empty((0, 68, 2), np.float32)]
         for first in range(0, len(crops), self.batch_size):
             batch = crops[first : first + self.batch_size].transpose(0, 3, 1, 2).astype(np.float32) / 255

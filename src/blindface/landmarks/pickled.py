@@ -18,7 +18,7 @@ import torch
 
 from blindface.errors import ExternalFileError
 
-STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+STORAGES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 LIMIT = 64 * 2**20
 """Larger files are refused: the one that is meant has 1.3 MB."""
 
@@ -77,9 +77,7 @@ class _Reader(pickle.Unpickler):
 
 
 def _refuse(path: Path, why: object) -> NoReturn:
-    raise ExternalFileError(
-        f"{path} cannot be read as a file of weights ({why}): delete it and fetch the weights again"
-    )
+    raise ExternalFileError(f"{path} cannot be read as weights ({why}): delete it and fetch the weights again")
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -134,5 +132,6 @@ def _tensors_of(node: Any, prefix: str = "") -> Iterator[tuple[str, _Tensor]]:
 
 
 def _materialise(tensor: _Tensor, content: bytes) -> torch.Tensor:
-    values = torch.from_numpy(np.frombuffer(content, STORAGES[tensor.storage[0]]).copy())
+    numbers: np.ndarray[Any, Any] = np.frombuffer(content, STORAGES[tensor.storage[0]])
+    values = torch.from_numpy(numbers.copy())
     return values.as_strided(tensor.shape, tensor.stride, tensor.offset).clone()

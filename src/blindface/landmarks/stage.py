@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from blindface.errors import InputError
 from blindface.images import Image, resize
-from blindface.landmarks.detection import Detector, choose_faces
+from blindface.landmarks.detection import Detector, choose_faces, scale_faces
 from blindface.landmarks.exact import read_exact
 from blindface.landmarks.geometry import Points, enclosing_boxes, photograph_to_target, scale_points
 from blindface.landmarks.pose import head_poses
@@ -29,13 +29,13 @@ PART = 256
 
 
 class Backend(Protocol):
-    """Finds 68 points in each picture, given the face's box."""
+    """Finds 68 points in each picture, given its face."""
 
     own_half: bool
     """Whether the 64 px target gets points of its own (the paper's way) instead of the scaled ones."""
 
-    def __call__(self, images: Image, boxes: NDArray[Any]) -> Points:
-        """(N, H, W, 3) uint8 pictures, (N, 4) boxes -> points (N, 68, 2) in pixels of the pictures."""
+    def __call__(self, images: Image, faces: NDArray[Any]) -> Points:
+        """(N, H, W, 3) uint8 pictures, (N, 15) faces as detectors give them -> points (N, 68, 2) in their pixels."""
 
 
 def locate(images: Image, detector: Detector, backend: Backend) -> Landmarks:
@@ -44,13 +44,13 @@ def locate(images: Image, detector: Detector, backend: Backend) -> Landmarks:
     points = np.full((len(images), 68, 2), np.nan, np.float32)
     seen = np.flatnonzero(faces > 0)
     if len(seen):
-        points[seen] = backend(images[seen], chosen[seen, :4])
+        points[seen] = backend(images[seen], chosen[seen])
     points, found = within_frame(points, faces > 0)
     kept = np.flatnonzero(found)
     half = scale_points(points, HALF / SIZE).astype(np.float32)
     if backend.own_half and len(kept):
         reduced = np.stack([resize(image, HALF, "area") for image in images[kept]])
-        own = backend(reduced, scale_points(chosen[kept, :4], HALF / SIZE))
+        own = backend(reduced, scale_faces(chosen[kept], HALF / SIZE))
         half[kept] = np.clip(own, 0, HALF - 1)
     return _assemble(points, half, found, chosen[:, :4], chosen[:, 4], faces)
 
@@ -85,7 +85,7 @@ def detect_landmarks(
     ids: Sequence[str] | None = None,
     part: int = PART,
 ) -> tuple[int, int]:
-    """Write the landmarks of all targets, or of those with the given ids; returns how many have a face, and how many not.
+    """Write the landmarks of all targets, or of those with these ids; returns how many have a face and how many none.
 
     settings: whatever the result depends on besides the targets (names, values, hashes of weights). It is stored in
     the file, and tells whether a part left by a stopped run still holds. Parts lie beside the output until it is whole.

@@ -4,7 +4,7 @@
 |---|---|---|
 | id | text | the target's id |
 | found | bool | whether there is a face with landmarks; a face without gets no attention in training |
-| points_128 | 136 float32 | x0, y0, x1, y1, ... in pixels of the 128 px target, pixel centres at integers; NaN if not found |
+| points_128 | 136 float32 | x0, y0, x1, y1, ... in pixels of the 128 px target, centres at integers; NaN if not found |
 | points_64 | 136 float32 | the same in pixels of the target reduced to 64 px |
 | box | 4 float32 | x0, y0, x1, y1 of the detected face in pixels of the 128 px target; NaN if not found |
 | score | float32 | the detector's score in [0, 1]; 0 if not found |
