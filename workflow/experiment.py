@@ -89,7 +89,7 @@ def _other(objective: str) -> str:
 def imported_files(source: Path, module: str) -> tuple[Path, ...]:
     """The files of a module of the package and of all it imports, by reading the import statements.
 
-    The data files beside a module (registry, templates) count as parts of its package.
+    A data file beside a module (registry, template) counts where one of the modules names it.
     """
     found: dict[str, Path] = {}
     waiting = [module]
@@ -101,9 +101,10 @@ def imported_files(source: Path, module: str) -> tuple[Path, ...]:
         found[name] = path
         waiting += _imports(path, name)
     files = set(found.values())
-    for path in found.values():
-        if path.name == "__init__.py" and path.parent.name != "blindface":
-            files |= {file for file in path.parent.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")}
+    for folder in {path.parent for path in files} - {source / "blindface"}:
+        data = [file for file in folder.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")]
+        text = "".join(path.read_text() for path in [*files, *data])
+        files |= {file for file in data if file.name in text}
     return tuple(sorted(files))
 
 

@@ -112,3 +112,15 @@ def test_an_import_inside_a_function_counts(tmp_path):
     (package / "c.py").write_text("")
     names = [path.name for path in experiment.imported_files(tmp_path, "blindface.a")]
     assert names == ["__init__.py", "a.py", "b.py", "c.py"]
+
+
+def test_a_data_file_counts_where_a_module_names_it(tmp_path):
+    package = tmp_path / "blindface" / "page"
+    package.mkdir(parents=True)
+    (tmp_path / "blindface/__init__.py").write_text("")
+    (package / "__init__.py").write_text("TEMPLATE = 'page.html'")
+    (package / "page.html").write_text("{% include 'part.html' %}")
+    for name in ("part.html", "unused.html"):
+        (package / name).write_text("")
+    names = {path.name for path in experiment.imported_files(tmp_path, "blindface.page")}
+    assert names == {"__init__.py", "page.html", "part.html"}

@@ -1,5 +1,31 @@
-"""The `blindface` command: one module per stage, in the order of the data."""
+"""The `blindface` command: one module per stage, in the order of the data.
 
+Importing a module here registers its commands; heavy libraries are imported inside the commands, so that
+`blindface --help` answers at once.
+"""
+
+# isort: off
 from blindface.cli import params
+from blindface.cli import fetch, photographs, targets, weights, embedded
+from blindface.cli import split, pairs, export, calibrate, landmarks, check
+from blindface.cli import train, tracking, restore, evaluate, report
 
-__all__ = ["params"]
+__all__ = [
+    "calibrate",
+    "check",
+    "embedded",
+    "evaluate",
+    "export",
+    "fetch",
+    "landmarks",
+    "pairs",
+    "params",
+    "photographs",
+    "report",
+    "restore",
+    "split",
+    "targets",
+    "tracking",
+    "train",
+    "weights",
+]
