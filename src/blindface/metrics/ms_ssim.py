@@ -33,7 +33,7 @@ class Scales:
 def scales(images: Stack, targets: Stack, count: int = len(WEIGHTS)) -> Scales:
     """Compare at full size and after each of count - 1 halvings. `similarity[0]` is `ssim` of the same images."""
     first, second = as_pair(images, targets)
-    x, y = to_unit(first).double(), to_unit(second).double()
+    x, y = to_unit(first).double().contiguous(), to_unit(second).double().contiguous()
     similarity, structure = [], []
     for scale in range(count):
         if scale:
@@ -53,9 +53,7 @@ def ms_ssim_4(images: Stack, targets: Stack) -> torch.Tensor:
     """The first four scales with weights that sum to one, window 11 at each: (N,). Images of at least 88 px."""
     found = scales(images, targets, 4)
     if found.smallest < WINDOW:
-        raise ValueError(
-            f"the fourth scale has {found.smallest} px, the window {WINDOW}: give 88 px or more"
-        )
+        raise ValueError(f"the fourth scale has {found.smallest} px, the window {WINDOW}: give 88 px or more")
     return combined(found, 4)
 
 

@@ -21,7 +21,7 @@ C2 = 0.03**2
 def ssim(images: Stack, targets: Stack) -> torch.Tensor:
     """SSIM over R, G and B (mean of the three), float64 (N,)."""
     first, second = as_pair(images, targets)
-    luminance, structure = similarity_maps(to_unit(first).double(), to_unit(second).double())
+    luminance, structure = similarity_maps(to_unit(first).double().contiguous(), to_unit(second).double().contiguous())
     return (luminance * structure).mean(dim=(1, 2, 3))
 
 
