@@ -117,8 +117,8 @@ class StepRunner:
     """Runs the three steps of a batch.
 
     generator, discriminator: on the training device, in training mode; losses: their modules on it as well;
-    active: `final_weights`; precision: see `numerics`; compile: one graph per region and step, of which one runner at a time keeps its own; average_gradients: called on the
-    gradients between backward and update, for training over several processes.
+    active: `final_weights`; precision: see `numerics`; compile: one graph per region and step, kept for one runner at
+    a time; average_gradients: called on the gradients between backward and update, for several processes.
     Errors: ParameterError if a loss is active that lacks its network.
     """
 

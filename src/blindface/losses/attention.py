@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,8 @@ class AttentionLoss(nn.Module):
         if size not in self.windows:
             raise ValueError(f"attention is defined at {sorted(self.windows)} px, got images of {size} px")
         error = (in_full(output) - in_full(target)).abs().mean(dim=1)
-        with torch.autocast(output.device.type, enabled=False):
+        # The map in full precision; tensors without values (the plan's) know no autocast
+        with nullcontext() if output.is_meta else torch.autocast(output.device.type, enabled=False):
             weights = weight_map(points.to(error.dtype), found, size, self.windows[size])
         return (weights * error).sum() / len(error)
 

@@ -16,10 +16,10 @@ class PerceptualLoss(nn.Module):
     """Equation (4): the sum over layers j of the mean of |phi_j(target) - phi_j(output)|, phi_j being VGG19's features.
 
     backbone: `vgg19` (torchvision's) or `vgg19_normalised` (up to relu3_1); layers: their names, such as relu1_2;
-    weight_file: the backbone's file. Errors: see `VGG19`.
+    weight_file: the backbone's file; None: a form without values, see `VGG19`. Errors: see there.
     """
 
-    def __init__(self, backbone: Backbone, layers: Sequence[str], weight_file: Path) -> None:
+    def __init__(self, backbone: Backbone, layers: Sequence[str], weight_file: Path | None) -> None:
         super().__init__()
         self.features = VGG19(backbone, layers, weight_file)
 

@@ -23,6 +23,8 @@ from blindface.errors import ExternalFileError, ParameterError
 Backbone = Literal["vgg19", "vgg19_normalised"]
 BLOCKS = (2, 2, 4, 4, 4)
 """Convolutions of each block; a 2x2 max pool lies between blocks."""
+WIDTHS = (64, 128, 256, 512, 512)
+"""Channels of each block."""
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 """Of ImageNet's RGB values in [0, 1], as torchvision's weights expect."""
@@ -51,14 +53,15 @@ class VGG19(nn.Module):
     """Features of the named layers, in the given order.
 
     images: (N, 3, H, W) RGB in [-1, 1] -> one tensor per layer. The network is frozen and always in evaluation mode;
-    gradients reach the images. Errors: ParameterError for a layer that the backbone has not, ExternalFileError for a
-    file that does not hold its weights.
+    gradients reach the images. Without a weight file its tensors lie on the meta device: fit to count work, never to
+    compute numbers. Errors: ParameterError for a layer that the backbone has not, ExternalFileError for a file that
+    does not hold its weights.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, backbone: Backbone, layers: Sequence[str], weight_file: Path) -> None:
+    def __init__(self, backbone: Backbone, layers: Sequence[str], weight_file: Path | None) -> None:
         super().__init__()
         known = layer_names(backbone)
         unknown = [layer for layer in layers if layer not in known]
@@ -70,12 +73,13 @@ class VGG19(nn.Module):
         depth = max(known.index(layer) for layer in layers) + 1
         self.names = known[:depth]
         self.padding: Literal["zeros", "reflect"] = "zeros" if backbone == "vgg19" else "reflect"
-        weights = _read(weight_file, backbone, depth)
+        weights = _read(weight_file, backbone, depth) if weight_file else _blank(depth)
         self.convolutions = nn.ModuleList(_convolution(weight, bias, self.padding) for weight, bias in weights)
         # [-1, 1] to what torchvision's weights expect; the other form has this folded into its first convolution.
         mean, deviation = (MEAN, DEVIATION) if backbone == "vgg19" else ((0.5,) * 3, (0.5,) * 3)
-        self.register_buffer("mean", (2 * torch.tensor(mean) - 1).reshape(1, 3, 1, 1))
-        self.register_buffer("deviation", (2 * torch.tensor(deviation)).reshape(1, 3, 1, 1))
+        device = weights[0][0].device
+        self.register_buffer("mean", (2 * torch.tensor(mean) - 1).reshape(1, 3, 1, 1).to(device))
+        self.register_buffer("deviation", (2 * torch.tensor(deviation)).reshape(1, 3, 1, 1).to(device))
         self.requires_grad_(False)
         self.eval()
 
@@ -96,11 +100,17 @@ class VGG19(nn.Module):
 
 
 def _convolution(weight: Tensor, bias: Tensor, padding: Literal["zeros", "reflect"]) -> nn.Conv2d:
-    layer = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, padding_mode=padding)
+    layer = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, padding_mode=padding, device=weight.device)
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)  # type: ignore[union-attr]
     return layer
+
+
+def _blank(depth: int) -> list[tuple[Tensor, Tensor]]:
+    widths = [3, *(width for width, count in zip(WIDTHS, BLOCKS, strict=True) for _ in range(count))]
+    shapes = list(itertools.pairwise(widths))[:depth]
+    return [(torch.empty(out, into, 3, 3, device="meta"), torch.empty(out, device="meta")) for into, out in shapes]
 
 
 def _read(path: Path, backbone: Backbone, depth: int) -> list[tuple[Tensor, Tensor]]:
