@@ -67,7 +67,11 @@ def check_data(
         "people": int(table["person"].nunique()),
         "split_by": split_params.by,
         "parts": {part: sum(value == part for value in parts.values()) for part in PARTS},
-        "pairs": {objective: number for objective, number in counts.items() if number},
+        "pairs": {
+            objective: {part: number[part] for part in PARTS if part in number}
+            for objective, number in counts.items()
+            if number
+        },
         **({} if landmarks is None else check_landmarks(landmarks, table["id"].tolist())),
         "hashes": hashes,
     }
