@@ -108,12 +108,18 @@ class Bin:
         return (self.low + self.high) / 2
 
 
-def by_strength(scores: pd.DataFrame, draws: pd.DataFrame, parameter: str, metric: str, bins: int = 5) -> list[Bin]:
+def join_draws(scores: pd.DataFrame, draws: pd.DataFrame) -> pd.DataFrame:
+    """Per-image scores with the drawn parameters of the same images; images that lack either are left out."""
+    return scores.merge(draws[["id", *DRAWS]], on="id")
+
+
+def by_strength(joined: pd.DataFrame, parameter: str, metric: str, bins: int = 5) -> list[Bin]:
     """Mean of a per-image metric in equal-width bins of a drawn parameter; empty bins are left out."""
-    joined = scores[["id", metric]].merge(draws[["id", parameter]], on="id").dropna()
-    if joined.empty:
-        return []
     values, drawn = joined[metric].to_numpy(np.float64), joined[parameter].to_numpy(np.float64)
+    there = np.isfinite(values) & np.isfinite(drawn)
+    values, drawn = values[there], drawn[there]
+    if not len(values):
+        return []
     edges = _edges(drawn, bins)
     place = np.clip(np.searchsorted(edges, drawn, side="right") - 1, 0, len(edges) - 2)
     result = []
@@ -145,11 +151,11 @@ def severity_table(
     for objective, method in pairs:
         if method not in per_image or objective not in draws:
             continue
-        frame = per_image[method]
+        frame = join_draws(per_image[method], draws[objective])
         names = [name for name in ("psnr", ranking_metric(frame)) if name and name in frame]
         for parameter in DRAWS:
             for metric in dict.fromkeys(names):
-                for part in by_strength(frame, draws[objective], parameter, metric):
+                for part in by_strength(frame, parameter, metric):
                     numbers = (part.low, part.high, part.count, part.mean, part.low95, part.high95)
                     rows.append((objective, method, parameter, metric, *numbers))
     columns = ["objective", "method", "parameter", "metric", "low", "high", "images", "mean", "low95", "high95"]

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from blindface.params import OBJECTIVES, Objective
 from blindface.report import montage
-from blindface.report.analysis import Bin, by_strength, ranking_metric
+from blindface.report.analysis import Bin, by_strength, join_draws, ranking_metric
 from blindface.report.catalogue import DRAWS, METHODS, PAPER_METRICS
 from blindface.report.charts import (
     METRIC_MARGINS,
@@ -120,7 +120,7 @@ def severity_panels(material: Material, objective: Objective) -> Iterator[Severi
     draws = material.draws.get(objective)
     if draws is None or not methods:
         return
-    frames = {method.name: material.per_image[method.name] for method in methods}
+    frames = {m.name: join_draws(material.per_image[m.name], draws) for m in methods}
     columns = {"psnr": "PSNR (dB)"}
     ranking = ranking_metric(next(iter(frames.values())))
     if ranking is not None and ranking not in columns:
@@ -130,9 +130,7 @@ def severity_panels(material: Material, objective: Objective) -> Iterator[Severi
             continue
         drawn: list[tuple[str, Lines]] = []
         for parameter in DRAWS:
-            lines = {
-                m.name: (m.label.split(":")[0], by_strength(frames[m.name], draws, parameter, metric)) for m in methods
-            }
+            lines = {m.name: (m.label.split(":")[0], by_strength(frames[m.name], parameter, metric)) for m in methods}
             drawn.append((parameter, lines))
         limits = limits_of(bins for _, lines in drawn for _, bins in lines.values())
         for parameter, lines in drawn:

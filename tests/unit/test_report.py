@@ -1,0 +1,283 @@
+"""The whole report: files, determinism, what happens when pieces are missing, and the page in a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from blindface.cli.report import named_paths
+from blindface.errors import InputError
+from blindface.params import OBJECTIVES, Params, load_params
+from blindface.report import Sources, build_report
+from blindface.report.figures import CHARTS, PICTURES
+from blindface.report.material import gather, hashes
+from blindface.report.page import DARK
+from blindface.report.style import PALETTE
+from tests.unit.report_inputs import write_inputs
+
+PARAMS = '{"fetch": {"source": "embedded"}, "report": {"title": "A report of <drawn> faces", "examples": 5}}'
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory) -> Sources:
+    return replace(write_inputs(tmp_path_factory.mktemp("inputs"), 10, 3), params=load_params([PARAMS]))
+
+
+@pytest.fixture(scope="module")
+def built(sources, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    build_report(sources, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def html(built) -> str:
+    return (built / "index.html").read_text()
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def command(sources: Sources, output: Path) -> list[str]:
+    words = [sys.executable, "-m", "blindface", "report", "--params", PARAMS, "--output", str(output)]
+    for option in ("targets", "split", "skipped", "weights"):
+        words += [f"--{option}", str(getattr(sources, option))]
+    for option in ("pairs", "restored", "steps", "models"):
+        for name, path in getattr(sources, option).items():
+            words += [f"--{option}", f"{name}={path}"]
+    for option in ("scores", "images"):
+        for path in getattr(sources, option):
+            words += [f"--{option}", str(path)]
+    return words
+
+
+def test_every_named_file_is_written(built):
+    files = set(read_files(built))
+    figures = {f"figures/{name}.{kind}" for name in (*CHARTS, *PICTURES) for kind in ("png", "svg")}
+    plots = {f"plots/{name}.csv" for name in ("metrics", "severity", *(f"convergence_{o}" for o in OBJECTIVES))}
+    assert files == figures | plots | {"metrics.md", "metrics.json", "index.html"}
+
+
+def test_the_command_in_another_process_gives_the_same_bytes(sources, built, tmp_path):
+    environment = os.environ | {"PYTHONHASHSEED": "7", "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
+    subprocess.run(command(sources, tmp_path / "again"), cwd=tmp_path, env=environment, check=True)
+    first, second = read_files(built), read_files(tmp_path / "again")
+    assert [name for name in first if first[name] != second.get(name)] == []
+    assert len(first) == len(second)
+
+
+def test_metrics_json_is_method_metric_number(built):
+    values = json.loads((built / "metrics.json").read_text())
+    assert set(values) == {"blind1", "objective1", "blind2", "objective2", "sequence"}
+    assert values["objective1"]["images"] == 10
+    assert all(isinstance(number, int | float) for row in values.values() for number in row.values())
+
+
+def test_the_table_says_what_was_run_and_that_it_is_not_lfw(built):
+    text = (built / "metrics.md").read_text()
+    assert "| Photographs | the embedded set of rendered faces: 10 of 5 people, 1 skipped |" in text
+    assert "only show that everything works" in text
+    assert "objective 1: 3" in text
+    assert "'vgg19' could not be had" in text
+
+
+class Reader(HTMLParser):
+    """Collects addresses that a browser would load, and the tags that stay open."""
+
+    VOID = frozenset({"meta", "link", "img", "br", "input", "use", "path", "hr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.sliders = 0
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.loads += [values[name] or "" for name in ("src", "srcset", "data", "poster") if name in values]
+        if tag in ("link", "image", "use"):
+            self.loads.append(values.get("href") or values.get("xlink:href") or "")
+        if "id" in values:
+            self.ids.append(values["id"])
+        self.sliders += tag == "input" and values.get("type") == "range"
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open, f"</{tag}> closes nothing"
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_loads_nothing(html):
+    reader = Reader()
+    reader.feed(html)
+    assert reader.open == []
+    assert [address for address in reader.loads if not address.startswith(("data:", "#"))] == []
+    assert not re.search(r"@import|url\(\s*['\"]?(?!#)[a-z]", html)
+    assert not re.search(r"\b(fetch|XMLHttpRequest|import)\s*\(", html)
+    assert len(reader.ids) == len(set(reader.ids))
+
+
+def test_every_example_has_a_slider(html):
+    reader = Reader()
+    reader.feed(html)
+    # five examples of each objective, four of the sequence
+    assert reader.sliders == 14
+    assert html.count('class="over') == 14
+
+
+def test_texts_from_parameters_are_escaped(html):
+    assert "<title>A report of &lt;drawn&gt; faces</title>" in html
+    assert "<drawn>" not in html
+
+
+def test_the_page_stays_small(built):
+    assert (built / "index.html").stat().st_size < 3_000_000
+
+
+def test_every_colour_has_a_dark_partner(html):
+    assert set(DARK) == set(PALETTE)
+    svgs = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    assert len(svgs) > 30
+    assert not [svg for svg in svgs if any(value in svg for value in PALETTE.values())]
+
+
+def test_without_photographs_no_picture_and_no_name_appears(sources, built, tmp_path):
+    shutil.copytree(built / "figures", tmp_path / "figures")
+    build_report(replace(sources, models={}, images=()), tmp_path, photographs=False)
+    files = read_files(tmp_path)
+    assert not [name for name in files if any(picture in name for picture in PICTURES)]
+    text = files["index.html"].decode() + files["metrics.md"].decode()
+    assert "<img" not in text
+    assert "data:image" not in text
+    assert "Person_" not in text
+    assert "Broken_0001" not in text
+    assert "Pictures of faces are left out" in text
+
+
+def test_nothing_at_all_still_gives_a_report_that_says_so(tmp_path):
+    build_report(Sources(Params()), tmp_path)
+    text = (tmp_path / "metrics.md").read_text()
+    assert "No scores of blind 16×16, objective 1, blind 128×128, objective 2, sequence: 1, then 2." in text
+    assert "No training history of objective1" in text
+    page = (tmp_path / "index.html").read_text()
+    assert "No restored images were given." in page
+    assert {f"figures/{name}.png" for name in (*CHARTS, *PICTURES)} <= set(read_files(tmp_path))
+
+
+def test_a_named_file_that_is_missing_is_named(sources, tmp_path):
+    gone = tmp_path / "sequence.json"
+    material = gather(replace(sources, scores=[*sources.scores[:4], gone]))
+    assert any(str(gone) in sentence for sentence in material.lacks)
+
+
+def test_a_broken_file_is_an_error_with_a_remedy(sources, tmp_path):
+    (tmp_path / "history.csv").write_text("epoch\n1\n")
+    with pytest.raises(InputError, match=r"history\.csv is not a training history \(no column step\): train again"):
+        gather(replace(sources, models={"objective1": tmp_path}))
+
+
+def test_hashes_name_the_data_behind_the_numbers(sources):
+    found = hashes(gather(sources))
+    assert {"targets", "split", "test pairs, objective1", "generator, objective2", "restored, sequence"} <= set(found)
+    assert all(len(value) == 64 for value in found.values())
+
+
+def test_a_misnamed_option_is_refused_with_an_example():
+    with pytest.raises(InputError, match="--pairs a.parquet has no name: write it as NAME=PATH"):
+        named_paths(["a.parquet"], "--pairs")
+    with pytest.raises(InputError, match="--models names a twice"):
+        named_paths(["a=b", "a=c"], "--models")
+    assert named_paths(["a=b/c=d"], "--models") == {"a": Path("b/c=d")}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    place = shutil.which("chromium") or shutil.which("google-chrome")
+    if place is None:
+        warnings.warn("no chromium on this system: the page is NOT tested in a browser", stacklevel=1)
+        pytest.skip("needs chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with playwright.sync_playwright() as engine:
+        found = engine.chromium.launch(executable_path=place, args=arguments)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser, built):
+    context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    tab = context.new_page()
+    tab.complaints, tab.requests = [], []
+    tab.on("console", lambda message: tab.complaints.append(message.text))
+    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+    tab.on("request", lambda request: tab.requests.append(request.url))
+    tab.goto((built / "index.html").as_uri())
+    yield tab
+    context.close()
+
+
+def cut(page) -> float:
+    return float(page.locator(".compare").first.evaluate("e => parseFloat(e.style.getPropertyValue('--cut'))"))
+
+
+def test_the_page_opens_without_complaint_and_without_requests(page):
+    assert page.complaints == []
+    assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+
+
+def test_sliders_move_by_keyboard(page):
+    slider = page.locator(".compare input").first
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert cut(page) == 52
+    assert "52 % blind" in slider.get_attribute("aria-valuetext")
+    page.keyboard.press("Home")
+    assert cut(page) == 0
+
+
+def test_sliders_follow_the_mouse_and_cut_the_picture_there(page):
+    slider = page.locator(".compare input").first
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 30, steps=4)
+    page.mouse.up()
+    assert cut(page) == pytest.approx(20, abs=2)
+    clip = page.locator(".compare .over").first.evaluate("e => getComputedStyle(e).clipPath")
+    assert "80%" in clip or "79%" in clip or "81%" in clip
+
+
+def test_a_phone_needs_no_sideways_scrolling(page):
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_the_button_changes_between_dark_and_light(page):
+    colour = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(colour)
+    page.locator("#theme").click()
+    assert page.evaluate(colour) != dark
+    page.locator("#theme").click()
+    assert page.evaluate(colour) == dark

@@ -1,0 +1,135 @@
+"""The report's tables: arithmetic, formatting, notes, and the paper's numbers kept apart from other protocols."""
+
+from __future__ import annotations
+
+import pytest
+
+from blindface.errors import InputError
+from blindface.files import write_json
+from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES
+from blindface.report.scores import Metric, Scores, bounded, decimals, read_scores, spread
+from blindface.report.table import other_protocol, per_image, same_protocol
+
+
+def scores_of(method: str, **metrics: Metric) -> Scores:
+    return Scores(method, 24, 8, metrics)
+
+
+def metric(name: str, mean: float | None = None, deviation: float | None = None, **more: object) -> Metric:
+    better = "lower" if name.startswith(("lpips", "fid", "frechet", "niqe")) else "higher"
+    return Metric(name, name.upper(), better, mean, deviation, **more)
+
+
+def cells(table, label: str) -> list[str]:
+    return next([str(cell) for cell in row.cells] for row in table.rows if row.label == label)
+
+
+def test_the_papers_numbers_are_those_of_its_table():
+    # method.md, "Paper's results"
+    assert [PAPER_VALUES["objective2"][m.name].text for m in PAPER_METRICS] == [
+        "22.0 ± 0.4",
+        "0.64 ± 0.01",
+        "0.862 ± 0.009",
+        "0.31 ± 0.01",
+        "6.8 ± 0.2",
+        "35 ± 2",
+    ]
+    assert PAPER_VALUES["blind1"]["fid"].mean == 240
+
+
+@pytest.mark.parametrize(("largest", "places"), [(0.9, 3), (21.9, 2), (240.0, 1), (1500.0, 0)])
+def test_decimals_follow_the_largest_number_of_a_column(largest, places):
+    assert decimals([0.01, largest, None]) == places
+
+
+def test_mean_and_deviation_are_printed_alike():
+    assert spread(21.956, 0.349, 2) == "21.96 ± 0.35"
+    assert spread(21.956, None, 2) == "21.96"
+    assert bounded(0.2904, (0.2811, 0.2999), 3) == "0.290 [0.281, 0.300]"
+
+
+def test_the_same_protocol_stands_beside_the_papers_number():
+    table = same_protocol({"objective1": scores_of("objective1", psnr_batch=metric("psnr_batch", 21.9, 0.2))})
+    assert cells(table, "objective 1")[:2] == ["21.90 ± 0.20", "20.6 ± 0.3"]
+    assert cells(table, "sequence: 1, then 2")[1] == "–"
+
+
+def test_another_backbone_is_never_in_the_papers_column_and_only_ratios_compare():
+    scores = {
+        "blind1": scores_of("blind1", lpips_squeeze=metric("lpips_squeeze", 0.50)),
+        "objective1": scores_of("objective1", lpips_squeeze=metric("lpips_squeeze", 0.20)),
+    }
+    assert not any("LPIPS" in column.group for column in same_protocol(scores).columns)
+    table = other_protocol(scores)
+    assert [(column.group, column.name) for column in table.columns] == [
+        ("LPIPS_SQUEEZE ↓", "ours"),
+        ("LPIPS_SQUEEZE ↓", "÷ blind"),
+        ("LPIPS (VGG) ↓", "paper"),
+        ("LPIPS (VGG) ↓", "÷ blind"),
+    ]
+    # 0.20 / 0.50 and the paper's 0.295 / 0.468
+    assert cells(table, "objective 1") == ["0.200", "0.40", "0.295 ± 0.006", "0.63"]
+    assert cells(table, "blind 16×16")[1] == "–"
+
+
+def test_the_papers_own_backbone_goes_beside_the_paper():
+    scores = {"objective1": scores_of("objective1", lpips_vgg=metric("lpips_vgg", 0.3), fid=metric("fid", 40.0))}
+    assert other_protocol(scores) is None
+    assert "LPIPS (VGG) ↓" in dict(same_protocol(scores).groups)
+
+
+def test_a_missing_number_reads_na_with_its_reason_as_a_note_once():
+    reason = "the weights 'niqe' are not in the mirror"
+    scores = {name: scores_of(name, niqe=metric("niqe", unavailable=reason)) for name in ("blind1", "objective1")}
+    table = same_protocol(scores)
+    number = table.notes.index("The weights 'niqe' are not in the mirror.") + 1
+    assert cells(table, "objective 1")[-4] == f"n/a ({number})"
+    assert cells(table, "blind 16×16")[-4] == f"n/a ({number})"
+    assert table.markdown().count(reason[1:]) == 1
+    assert "No scores of 'objective2' were given." in table.notes
+
+
+def test_per_image_means_have_their_interval_and_sets_have_no_such_column():
+    scores = {
+        "objective1": scores_of(
+            "objective1",
+            psnr=metric("psnr", image_mean=22.104, interval=(21.9, 22.31)),
+            fid=metric("fid", 40.0, unavailable="of a set"),
+            identity=metric("identity", unavailable="no embedding"),
+        )
+    }
+    table = per_image(scores)
+    assert [column.group for column in table.columns] == ["PSNR ↑", "IDENTITY ↑"]
+    assert cells(table, "objective 1")[0] == "22.10 [21.90, 22.31]"
+    assert cells(table, "objective 1")[1].startswith("n/a (")
+
+
+def test_other_methods_follow_the_known_ones():
+    table = same_protocol({"gfpgan": scores_of("gfpgan", psnr_batch=metric("psnr_batch", 23.0))})
+    assert [row.label for row in table.rows][-2:] == ["sequence: 1, then 2", "gfpgan"]
+    assert cells(table, "gfpgan")[0] == "23.00"
+
+
+def test_markdown_rows_are_as_long_as_the_header():
+    lines = (
+        same_protocol({"objective1": scores_of("objective1", ssim=metric("ssim", 0.6, 0.01))}).markdown().split("\n")
+    )
+    rows = [line for line in lines if line.startswith("|")]
+    assert len({len(row) for row in rows}) == 1
+    assert len(rows) == 7
+
+
+def test_a_score_file_of_another_form_is_refused_with_a_remedy(tmp_path):
+    write_json(tmp_path / "x.json", {"method": "x", "images": 3})
+    with pytest.raises(InputError, match=r"x\.json is not a score file.*blindface evaluate"):
+        read_scores(tmp_path / "x.json")
+
+
+def test_not_finite_scores_count_as_missing(tmp_path):
+    entry = {"label": "PSNR", "better": "higher", "batch_mean": float("nan"), "unavailable": "none"}
+    (tmp_path / "x.json").write_text(
+        '{"method": "x", "images": 3, "batch_size": 1, "metrics": {"psnr_batch": '
+        + str(entry).replace("'", '"').replace("nan", "NaN")
+        + "}}"
+    )
+    assert read_scores(tmp_path / "x.json").metrics["psnr_batch"].value is None
