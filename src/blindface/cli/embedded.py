@@ -13,7 +13,7 @@ from blindface.cli.app import ParamsOption, app
 @app.command("embedded")
 def embedded(
     output: Annotated[Path, typer.Option(help="Folder for the PNG files.", file_okay=False)],
-    params: ParamsOption = [],  # noqa: B006  (Typer reads the default, nobody changes it)
+    params: ParamsOption = [],
     overlay: Annotated[bool, typer.Option("--overlay", help="Enlarge and draw the 68 landmarks.")] = False,
     workers: Annotated[int, typer.Option(help="Processes.", min=1, max=256)] = 1,
 ) -> None:

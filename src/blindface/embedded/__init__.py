@@ -1,8 +1,8 @@
 """The embedded set: invented faces, rendered with their 68 landmarks known exactly.
 
-A head is a radius in every direction: an ellipsoid with a jaw, a nose, sockets and lips modelled on it, a texture painted
-through the landmarks' own places, and hair as a second shell. It is turned, ray-cast, lit and photographed. No photograph
-of a person went into it.
+A head is a radius in every direction: an ellipsoid with a jaw, a nose, sockets and lips modelled on it, a texture
+painted through the landmarks' own places, and hair as a second shell. It is turned, ray-cast, lit and photographed.
+No photograph of a person went into it.
 """
 
 from blindface.embedded.archive import write_archive

@@ -1,7 +1,7 @@
 """The 68 landmarks (iBUG / 300-W order) of a person with an expression, in canonical coordinates.
 
-0-16 jaw from the picture's left to right, 17-21 and 22-26 brows, 27-30 bridge and 31-35 base of the nose, 36-41 and 42-47
-eyes, 48-59 outer and 60-67 inner contour of the lips. The mean face is given by one half and mirrored.
+0-16 jaw from the picture's left to right, 17-21 and 22-26 brows, 27-30 bridge and 31-35 base of the nose,
+36-41 and 42-47 eyes, 48-59 outer and 60-67 inner contour of the lips. The mean face is one half and its mirror image.
 """
 
 from __future__ import annotations
@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 Points = NDArray[np.float64]
 
 # The right half of the picture (the person's left), canonical units; the midline points have X = 0.
-_JAW = [(0.0, 0.98), (0.145, 0.965), (0.272, 0.905), (0.385, 0.805), (0.478, 0.675), (0.547, 0.52), (0.587, 0.35), (0.606, 0.175), (0.612, 0.0)]
+_JAW = [
+    (0.0, 0.98),
+    (0.145, 0.965),
+    (0.272, 0.905),
+    (0.385, 0.805),
+    (0.478, 0.675),
+    (0.547, 0.52),
+    (0.587, 0.35),
+    (0.606, 0.175),
+    (0.612, 0.0),
+]
 _BROW = [(0.108, -0.142), (0.205, -0.186), (0.312, -0.203), (0.418, -0.180), (0.500, -0.118)]
 _BRIDGE = [(0.0, -0.008), (0.0, 0.078), (0.0, 0.164), (0.0, 0.252)]
 _BASE = [(0.0, 0.388), (0.064, 0.376), (0.122, 0.356)]
@@ -27,7 +37,7 @@ EYE_CENTRE = (0.265, 0.0)
 
 
 def _mirror(points: Points) -> Points:
-    return points * np.array([-1.0, 1.0])
+    return np.asarray(points * np.array([-1.0, 1.0]))
 
 
 def mean_face() -> Points:
@@ -51,19 +61,23 @@ OUTER, INNER = slice(48, 60), slice(60, 68)
 
 def _turn(points: Points, centre: Points, angle: float, scale: tuple[float, float]) -> Points:
     c, s = np.cos(angle), np.sin(angle)
-    return (points - centre) * scale @ np.array([[c, s], [-s, c]]) + centre
+    return np.asarray((points - centre) * scale @ np.array([[c, s], [-s, c]]) + centre)
 
 
 def shape_face(shape: Mapping[str, float]) -> Points:
     """The landmarks of a person without expression, (68, 2)."""
     p = mean_face()
     lower = np.clip(p[JAW, 1] / 0.8, 0, 1)
-    p[JAW, 0] *= 1 + 0.055 * shape["jaw_width"] * lower + 0.05 * shape["chin_width"] * np.clip(lower - 0.9, 0, 1) * 10 * 0.5
+    p[JAW, 0] *= (
+        1 + 0.055 * shape["jaw_width"] * lower + 0.05 * shape["chin_width"] * np.clip(lower - 0.9, 0, 1) * 10 * 0.5
+    )
     p[JAW, 1] += 0.028 * shape["chin_length"] * np.clip(p[JAW, 1], 0, 1) ** 2
     for side, eye, brow in ((-1, LEFT_EYE, slice(17, 22)), (1, RIGHT_EYE, slice(22, 27))):
         centre = np.array([side * EYE_CENTRE[0], EYE_CENTRE[1]])
         size = 1 + 0.055 * shape["eye_size"]
-        p[eye] = _turn(p[eye], centre, -side * 0.035 * shape["eye_tilt"], (size, size * (1 + 0.09 * shape["eye_height"])))
+        p[eye] = _turn(
+            p[eye], centre, -side * 0.035 * shape["eye_tilt"], (size, size * (1 + 0.09 * shape["eye_height"]))
+        )
         p[brow, 1] -= 0.014 * shape["brow_height"] + 0.009 * shape["brow_arch"] * np.array([0, 0.4, 1, 0.8, 0])[::side]
         p[brow] = _turn(p[brow], p[brow].mean(0), -side * 0.045 * shape["brow_tilt"], (1.0, 1.0))
         for part in (eye, brow):

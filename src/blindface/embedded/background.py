@@ -26,7 +26,16 @@ def background(size: int, shot: Shot, rng: np.random.Generator) -> Array:
             if rng.random() < 0.6:
                 cv2.rectangle(picture, corner.astype(int).tolist(), (corner + extent).astype(int).tolist(), tone, -1)
             else:
-                cv2.ellipse(picture, corner.astype(int).tolist(), (extent / 2).astype(int).tolist(), float(rng.uniform(0, 180)), 0, 360, tone, -1)
+                cv2.ellipse(
+                    picture,
+                    corner.astype(int).tolist(),
+                    (extent / 2).astype(int).tolist(),
+                    float(rng.uniform(0, 180)),
+                    0,
+                    360,
+                    tone,
+                    -1,
+                )
     elif shot.background == "panels":
         place = np.cumsum(rng.uniform(3, 14, 30))
         tone = ends[1] * rng.uniform(0.6, 1.2, (30, 1)).astype(np.float32)
@@ -38,10 +47,16 @@ def background(size: int, shot: Shot, rng: np.random.Generator) -> Array:
         for _ in range(int(rng.integers(6, 16))):
             spot = np.zeros((low, low), np.float32)
             cv2.circle(spot, rng.integers(0, low, 2).tolist(), int(rng.integers(2, 6)), 1.0, -1, cv2.LINE_AA)
-            picture += spot[..., None] * srgb(*np.clip(rng.uniform(60, 210) * np.exp(rng.normal(0, 0.2, 3)), 0, 250)) * np.float32(rng.uniform(0.3, 1))
+            picture += (
+                spot[..., None]
+                * srgb(*np.clip(rng.uniform(60, 210) * np.exp(rng.normal(0, 0.2, 3)), 0, 250))
+                * np.float32(rng.uniform(0.3, 1))
+            )
         blur = 0.8
-    picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), blur)
-    large = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
+    blurred = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), blur)
+    large = cv2.resize(blurred, (size, size), interpolation=cv2.INTER_CUBIC)
     strength = 0.16 if shot.background == "texture" else 0.03
-    pattern = np.float32(strength) * cut("cloud", (size, size), rng) + np.float32(strength * 0.35) * cut("patch", (size, size), rng)
+    pattern = np.float32(strength) * cut("cloud", (size, size), rng) + np.float32(strength * 0.35) * cut(
+        "patch", (size, size), rng
+    )
     return np.asarray(np.maximum(large, 0) * np.exp(pattern)[..., None] * np.float32(rng.uniform(0.5, 1.0)), np.float32)

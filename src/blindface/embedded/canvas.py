@@ -1,4 +1,4 @@
-"""The texture of a head while it is painted: colour, gloss and relief over the chart, and brushes in canonical coordinates."""
+"""The texture of a head while it is painted, and brushes in canonical coordinates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from blindface.embedded.chart import TEXELS, Array, Points, texels
 
@@ -21,13 +21,13 @@ class Canvas:
     gloss: Array
     radius: Array
 
-    def blend(self, mask: Mask, colour: NDArray[np.floating], strength: float = 1.0) -> None:
+    def blend(self, mask: Mask, colour: ArrayLike, strength: float = 1.0) -> None:
         """Lay a colour over the mask."""
         rows, columns, cover = mask
         part = self.colour[rows, columns]
         part += (cover * np.float32(strength))[..., None] * (np.asarray(colour, np.float32) - part)
 
-    def tint(self, mask: Mask, factor: NDArray[np.floating] | float, strength: float = 1.0) -> None:
+    def tint(self, mask: Mask, factor: ArrayLike, strength: float = 1.0) -> None:
         """Multiply the colour under the mask."""
         rows, columns, cover = mask
         change = np.asarray(factor, np.float32) - np.float32(1.0)
@@ -72,7 +72,9 @@ def arch(corner: Points, middle: Points, other: Points, count: int = 16) -> Poin
 def _area(place: Points, margin: float) -> tuple[slice, slice]:
     (left, top), (right, bottom) = place.min(0).tolist(), place.max(0).tolist()
     first = [min(max(int(edge - margin), 0), TEXELS - 1) for edge in (top, left)]
-    last = [min(max(int(edge + margin) + 2, start + 1), TEXELS) for edge, start in zip((bottom, right), first, strict=True)]
+    last = [
+        min(max(int(edge + margin) + 2, start + 1), TEXELS) for edge, start in zip((bottom, right), first, strict=True)
+    ]
     return slice(first[0], last[0]), slice(first[1], last[1])
 
 
@@ -110,10 +112,10 @@ def strokes(starts: Points, ends: Points, blur: float = 0.0, strength: int = 255
     return rows, columns, _finish(mask, blur)
 
 
-def disc(centre: Points, radius: float | tuple[float, float], blur: float = 0.0) -> Mask:
+def disc(centre: ArrayLike, radius: float | tuple[float, float], blur: float = 0.0) -> Mask:
     """An ellipse around a canonical point."""
     angle = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-    return fill(centre + np.column_stack([np.cos(angle), np.sin(angle)]) * radius, blur)
+    return fill(np.asarray(centre) + np.column_stack([np.cos(angle), np.sin(angle)]) * radius, blur)
 
 
 def within(mask: Mask, limit: Mask) -> Mask:

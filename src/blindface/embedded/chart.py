@@ -1,8 +1,9 @@
 """The chart of the head: a flat texture on the sphere of directions, and the canonical face drawn on it.
 
-A direction d = (right, down, to the viewer) has the chart place s = (dx, dy) / sqrt(1 + dz) (Lambert's equal-area projection):
-little distortion on the face, no trigonometry per pixel. It reaches 131 degrees from the front. Canonical coordinates (X, Y) are those
-of a frontal drawing of the mean face: eyes at Y = 0, Y down, one unit is about 12 cm.
+A direction d = (right, down, to the viewer) has the chart place s = (dx, dy) / sqrt(1 + dz), Lambert's equal-area
+projection: little distortion on the face, no trigonometry per pixel; the chart reaches 131 degrees from the front.
+Canonical coordinates (X, Y) are those of a frontal drawing of the mean face: eyes at Y = 0, Y down, one unit is
+about 12 cm.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ TEXELS = 384
 HALF = 1.29
 REFERENCE = (0.665, 1.03, 0.90)  # half axes of the mean head: right, down, to the viewer
 EXPONENT = 2.3
+_RING = np.column_stack([np.cos(np.arange(12) * np.pi / 6), np.sin(np.arange(12) * np.pi / 6)]) * 1.04
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,16 @@ class Chart:
     elevation: Array  # radians, positive down
 
 
+def moved(points: Points, right: float, down: float) -> Points:
+    """The points (..., 2) moved by a distance."""
+    return np.asarray(points + np.array([right, down]))
+
+
 def canonical_direction(points: Points) -> Points:
     """Canonical (N, 2) -> unit directions (N, 3) through the mean head."""
     z = _mean_depth(points)
     vector = np.column_stack([points, z])
-    return vector / np.sqrt((vector * vector).sum(1, keepdims=True))
+    return np.asarray(vector / np.sqrt((vector * vector).sum(1, keepdims=True)))
 
 
 def _mean_depth(points: Points) -> Points:
@@ -95,14 +102,18 @@ def window(points: Points, margin: float) -> tuple[slice, slice]:
     return slice(low[1], max(high[1], low[1] + 1)), slice(low[0], max(high[0], low[0] + 1))
 
 
-def bump(target: Array, centre: tuple[float, float], sigma: tuple[float, float], amount: float, lower: float = 0.0) -> None:
+def bump(
+    target: Array, centre: tuple[float, float], sigma: tuple[float, float], amount: float, lower: float = 0.0
+) -> None:
     """Add a Gaussian hill in canonical coordinates; `lower`, if given, is the vertical sigma below the centre."""
     reach = 3.2 * np.array([sigma[0], max(sigma[1], lower)])
-    rows, columns = window(np.array([centre - reach, centre + reach]), 2)
+    rows, columns = window(np.array(centre) + _RING * reach, 2)
     base = chart()
     x, y = base.x[rows, columns] - np.float32(centre[0]), base.y[rows, columns] - np.float32(centre[1])
     height = np.float32(sigma[1]) if not lower else np.where(y > 0, np.float32(lower), np.float32(sigma[1]))
-    hill = np.exp(-0.5 * ((x / np.float32(sigma[0])) ** 2 + (y / height) ** 2))
+    hill = np.exp(np.float32(-0.5) * ((x / np.float32(sigma[0])) ** 2 + (y / height) ** 2))
+    # A hill that ends in a step, however low, would show as a line in the light.
+    hill = np.maximum(hill - np.float32(np.exp(-0.5 * 3.2**2)), 0)
     target[rows, columns] += np.float32(amount) * hill * (base.front[rows, columns] < 1.75)
 
 
@@ -110,10 +121,12 @@ def place_of(point: list[Array], length: Array) -> tuple[Array, Array]:
     """Texel coordinates of head coordinates (three arrays) at a distance `length` from the head's centre."""
     factor = np.float32((TEXELS - 1) / 2.0 / HALF) / np.sqrt(length * (length + point[2]) + np.float32(1e-4))
     middle = np.float32((TEXELS - 1) / 2.0)
-    return point[0] * factor + middle, point[1] * factor + middle
+    return np.asarray(point[0] * factor + middle, np.float32), np.asarray(point[1] * factor + middle, np.float32)
 
 
 def sample(texture: Array, place: NDArray[np.floating]) -> Array:
     """Bilinear samples of a texture at texel coordinates (H, W, 2)."""
     place = place.astype(np.float32)
-    return np.asarray(cv2.remap(texture, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(
+        cv2.remap(texture, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    )

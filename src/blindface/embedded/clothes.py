@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.embedded.chart import Array, Points
+from blindface.embedded.chart import Array, Points, moved
 from blindface.embedded.noise import cut
 from blindface.embedded.raycast import View
 from blindface.embedded.traits import Colour, Person, Shot
@@ -51,37 +51,48 @@ def _darken(colour: Array, shadow: Array, strength: float) -> None:
 
 def _both(points: list[tuple[float, float]], middle: float) -> list[NDArray[np.float64]]:
     right = np.array(points)
-    return [right * [-1, 1] + [middle, 0], right + [middle, 0]]
+    return [right * [-1, 1] + [middle, 0], moved(right, middle, 0)]
 
 
 def _collar(colour: Array, bare: Array, frame: Frame, cloth: Array, middle: float, tip: float) -> None:
     for part in _both([(0.52, 0.95), (0.41, 1.02), (0.03, 1.36), (tip, 1.56), (0.55, 1.25)], middle):
-        _darken(colour, frame.fill(part + [0, 0.03], 0.02), 0.35)
+        _darken(colour, frame.fill(moved(part, 0, 0.03), 0.02), 0.35)
         cover = frame.fill(part)
         _lay(colour, cover, cloth)
         bare *= 1 - cover
 
 
 def _tie(colour: Array, frame: Frame, shot: Shot, middle: float, weave: Array) -> None:
-    knot = np.array([[-0.09, 1.33], [0.09, 1.33], [0.06, 1.50], [0.15, 2.6], [-0.15, 2.6], [-0.06, 1.50]]) + [middle, 0]
-    _darken(colour, frame.fill(knot + [0.02, 0.02], 0.025), 0.4)
+    knot = moved(
+        np.array([[-0.09, 1.33], [0.09, 1.33], [0.06, 1.50], [0.15, 2.6], [-0.15, 2.6], [-0.06, 1.50]]), middle, 0
+    )
+    _darken(colour, frame.fill(moved(knot, 0.02, 0.02), 0.025), 0.4)
     stripe = 1 + np.float32(0.30) * np.sin((frame.x + frame.y) * np.float32(40)) * (shot.extra["collar"] > 0.5)
     _lay(colour, frame.fill(knot), (weave * stripe)[..., None] * shot.garment_colours[1] * np.float32(0.7))
-    _darken(colour, frame.fill(np.array([[-0.08, 1.49], [0.08, 1.49], [0.06, 1.54], [-0.06, 1.54]]) + [middle, 0], 0.015), 0.5)
+    _darken(
+        colour,
+        frame.fill(moved(np.array([[-0.08, 1.49], [0.08, 1.49], [0.06, 1.54], [-0.06, 1.54]]), middle, 0), 0.015),
+        0.5,
+    )
 
 
 def _suit(colour: Array, bare: Array, frame: Frame, shot: Shot, person: Person, middle: float, weave: Array) -> None:
     dark, _, pale = shot.garment_colours
-    shirt = np.array([[-0.55, 0.9], [0.55, 0.9], [0.46, 1.3], [0.04, 2.5], [-0.04, 2.5], [-0.46, 1.3]]) + [middle, 0]
+    shirt = moved(
+        np.array([[-0.55, 0.9], [0.55, 0.9], [0.46, 1.3], [0.04, 2.5], [-0.04, 2.5], [-0.46, 1.3]]), middle, 0
+    )
     _lay(colour, frame.fill(shirt), weave[..., None] * pale)
     if person.masculinity > 0.5 and shot.extra["tie"] < 0.8:
-        bare += frame.fill(np.array([[-0.45, 0.8], [0.45, 0.8], [0.06, 1.36], [-0.06, 1.36]]) + [middle, 0])
+        bare += frame.fill(moved(np.array([[-0.45, 0.8], [0.45, 0.8], [0.06, 1.36], [-0.06, 1.36]]), middle, 0))
         _tie(colour, frame, shot, middle, weave)
     else:
-        bare += frame.fill(np.array([[-0.45, 0.8], [0.45, 0.8], [0.0, 1.62]]) + [middle, 0])
+        bare += frame.fill(moved(np.array([[-0.45, 0.8], [0.45, 0.8], [0.0, 1.62]]), middle, 0))
     _collar(colour, bare, frame, weave[..., None] * pale, middle, 0.17)
-    for part in _both([(0.50, 0.98), (0.37, 1.30), (0.04, 2.5), (0.45, 2.5), (0.54, 1.9), (0.72, 1.74), (0.60, 1.62), (0.74, 1.22)], middle):
-        _darken(colour, frame.fill(part + [0.0, 0.025], 0.02), 0.4)
+    for part in _both(
+        [(0.50, 0.98), (0.37, 1.30), (0.04, 2.5), (0.45, 2.5), (0.54, 1.9), (0.72, 1.74), (0.60, 1.62), (0.74, 1.22)],
+        middle,
+    ):
+        _darken(colour, frame.fill(moved(part, 0.0, 0.025), 0.02), 0.4)
         cover = frame.fill(part)
         _lay(colour, cover, weave[..., None] * dark * np.float32(1.15))
         bare *= 1 - cover
@@ -96,7 +107,9 @@ def _plain_cloth(shot: Shot) -> Colour:
 
 def dress(frame: Frame, shot: Shot, person: Person, middle: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """Colour of the clothes (H, W, 3), and where they leave skin bare (H, W), 0..1."""
-    weave = np.exp(np.float32(0.05) * cut("fine", frame.x.shape, rng) + np.float32(0.06) * cut("cloud", frame.x.shape, rng))
+    weave = np.exp(
+        np.float32(0.05) * cut("fine", frame.x.shape, rng) + np.float32(0.06) * cut("cloud", frame.x.shape, rng)
+    )
     cloth = shot.garment_colours[0] if shot.garment == "suit" else _plain_cloth(shot)
     colour = np.asarray(weave[..., None] * cloth, np.float32)
     bare = np.zeros(frame.x.shape, np.float32)
@@ -108,7 +121,11 @@ def dress(frame: Frame, shot: Shot, person: Person, middle: float, rng: np.rando
         _collar(colour, bare, frame, weave[..., None] * cloth, middle, 0.22)
     elif shot.garment == "v neck":
         bare += frame.fill(np.array([[-0.60, 0.8], [0.60, 0.8], [0.46, 1.3], [0.0, 1.80], [-0.46, 1.3]]) + shift)
-        _darken(colour, frame.fill(np.array([[-0.64, 0.8], [0.64, 0.8], [0.49, 1.33], [0.0, 1.86], [-0.49, 1.33]]) + shift, 0.02), 0.3)
+        _darken(
+            colour,
+            frame.fill(np.array([[-0.64, 0.8], [0.64, 0.8], [0.49, 1.33], [0.0, 1.86], [-0.49, 1.33]]) + shift, 0.02),
+            0.3,
+        )
     else:
         angle = np.linspace(0, np.pi, 24)
         ring = np.column_stack([0.50 * np.cos(angle), 1.14 + 0.22 * np.sin(angle)])

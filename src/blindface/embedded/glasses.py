@@ -35,7 +35,9 @@ def _draw(mask: NDArray[np.uint8], place: Points, thickness: float) -> None:
     cv2.polylines(mask, lines, False, 255, max(1, round(thickness)), cv2.LINE_AA, 4)
 
 
-def _frame_curves(face: Points, radius: Array, person: Person) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+def _frame_curves(
+    face: Points, radius: Array, person: Person
+) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """Closed lens outlines and the other curves, head coordinates."""
     form = _FORMS[person.glasses]
     brow = surface_points(radius, np.array([[-0.27, -0.12], [0.27, -0.12], [0.0, 0.03], [-0.36, 0.16], [0.36, 0.16]]))
@@ -45,7 +47,9 @@ def _frame_curves(face: Points, radius: Array, person: Person) -> tuple[list[NDA
     inner = [lenses[0][:, 0].max(), lenses[1][:, 0].min()]
     t = np.linspace(0, 1, 9)
     level = float(np.mean([e[1] for e in eyes])) - 0.35 * form[1]
-    bridge = np.column_stack([inner[0] + (inner[1] - inner[0]) * t, level - 0.05 * np.sin(np.pi * t), depth + 0.02 * np.sin(np.pi * t)])
+    bridge = np.column_stack(
+        [inner[0] + (inner[1] - inner[0]) * t, level - 0.05 * np.sin(np.pi * t), depth + 0.02 * np.sin(np.pi * t)]
+    )
     curves = [bridge]
     for side, lens in zip((-1, 1), lenses, strict=True):
         edge = lens[np.argmax(side * lens[:, 0])]
@@ -55,7 +59,9 @@ def _frame_curves(face: Points, radius: Array, person: Person) -> tuple[list[NDA
     return lenses, curves
 
 
-def wear_glasses(picture: Array, depth: Array, view: View, face: Points, radius: Array, person: Person, shot: Shot) -> None:
+def wear_glasses(
+    picture: Array, depth: Array, view: View, face: Points, radius: Array, person: Person, shot: Shot
+) -> None:
     """Draw the person's glasses into the linear picture (H, W, 3), hidden where the depth map is nearer."""
     form = _FORMS[person.glasses]
     lenses, curves = _frame_curves(face, radius, person)
@@ -75,7 +81,8 @@ def wear_glasses(picture: Array, depth: Array, view: View, face: Points, radius:
         for start in range(len(place) - 1):
             if seen[start] and seen[start + 1]:
                 _draw(frame, place[start : start + 2], thickness * 0.8)
-    _composite(picture, frame.astype(np.float32) / 255, glass.astype(np.float32) / 255, view, person, shot)
+    frame_cover, glass_cover = (mask.astype(np.float32) * np.float32(1 / 255) for mask in (frame, glass))
+    _composite(picture, frame_cover, glass_cover, view, person, shot)
 
 
 def _composite(picture: Array, frame: Array, glass: Array, view: View, person: Person, shot: Shot) -> None:
@@ -85,7 +92,10 @@ def _composite(picture: Array, frame: Array, glass: Array, view: View, person: P
     shadow = cv2.GaussianBlur(cv2.warpAffine(frame, shift, (size, size)), (0, 0), 0.015 * view.scale)
     picture *= (1 - np.float32(0.40) * shadow)[..., None]
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / np.float32(view.scale)
-    band = np.clip(np.sin((x * np.float32(1.3) - y) * np.float32(3.0) + np.float32(12 * shot.extra["reflection"])), 0, 1) ** 3
+    band = (
+        np.clip(np.sin((x * np.float32(1.3) - y) * np.float32(3.0) + np.float32(12 * shot.extra["reflection"])), 0, 1)
+        ** 3
+    )
     strength = np.float32(0.10 * shot.extra["reflection"] ** 2)
     picture *= (1 - np.float32(0.07) * glass)[..., None]
     picture += (glass * (np.float32(0.006) + strength * band))[..., None] * (shot.fill + shot.key * np.float32(0.6))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from blindface.embedded.canvas import Canvas
 from blindface.embedded.chart import Array, chart, superellipsoid
@@ -46,10 +47,10 @@ STYLES = {
 }
 
 
-def _lookup(angle: Array, values: np.ndarray) -> Array:
+def _lookup(angle: Array, values: NDArray[np.float64]) -> Array:
     """Values given at _AZIMUTH, at every texel."""
     table = np.interp(np.linspace(0, 180, 721), _AZIMUTH, values).astype(np.float32)
-    return table[np.clip(angle * np.float32(4), 0, 720).astype(np.int32)]
+    return np.asarray(table[np.clip(angle * np.float32(4), 0, 720).astype(np.int32)])
 
 
 def _strands(person: Person, style: Style, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -60,7 +61,9 @@ def _strands(person: Person, style: Style, rng: np.random.Generator) -> tuple[Ar
         bend = np.float32(14) * cut("patch", base.x.shape, rng)
         x, y = (base.x * 330 + bend + shift[0]), (base.y * 330 - bend + shift[1])
         return look_up("fine", x, y), look_up("patch", x * np.float32(0.55), y * np.float32(0.55))
-    wave = np.float32(0.035) * np.sin(base.elevation * np.float32(7) + shift[2]) + np.float32(0.02) * cut("cloud", base.x.shape, rng)
+    wave = np.float32(0.035) * np.sin(base.elevation * np.float32(7) + shift[2]) + np.float32(0.02) * cut(
+        "cloud", base.x.shape, rng
+    )
     if style.flow == "crown":
         across = np.arctan2(d[..., 0] + np.float32(0.05 * person.part), d[..., 2] + np.float32(0.45)) + wave
         along = base.elevation
@@ -96,19 +99,23 @@ def _curtain(person: Person, style: Style, strand: Array, lock: Array) -> tuple[
     base = chart()
     width = np.float32(head_axes(person)[0] + 0.085) + np.float32(0.022) * lock + np.float32(0.006) * strand
     down = np.tan(np.clip(base.elevation, 0, 1.2)) * width
-    width = width + np.float32(0.05) * np.sin(np.clip(down, 0, 2) * np.float32(2.6)) - np.float32(0.10) * smoothstep(down, 0.5, 1.6)
-    azimuth = np.abs(np.degrees(base.azimuth)) + 1.2 * lock + 0.8 * strand - 6 * smoothstep(down, 0.1, 0.8)
+    width = (
+        width
+        + np.float32(0.05) * np.sin(np.clip(down, 0, 2) * np.float32(2.6))
+        - np.float32(0.10) * smoothstep(down, 0.5, 1.6)
+    )
+    azimuth = np.abs(np.degrees(base.azimuth)) + 0.5 * lock - 6 * smoothstep(down, 0.1, 0.8)
     there = smoothstep(azimuth, style.opening - 1, style.opening + 1) * (base.elevation > -0.12)
     there *= smoothstep(down + 0.03 * lock + 0.02 * strand, style.end + 0.02, style.end - 0.02)
     return np.asarray(width / np.cos(np.clip(base.elevation, 0, 1.25)), np.float32), np.asarray(there, np.float32)
 
 
-def _dye(person: Person, style: Style, strand: Array, lock: Array, rng: np.random.Generator) -> Array:
+def _dye(person: Person, style: Style, strand: Array, lock: Array) -> Array:
     deviation = 0.24 if style.flow != "curls" else 0.40
     tone = np.exp(np.float32(deviation) * np.clip(strand, -2, 2) + np.float32(0.13) * lock)
     colour = tone[..., None] * person.hair
     if person.hair_name in ("brown", "dark brown", "black") and person.age > 0.45:
-        grey = np.clip(cut("fine", strand.shape, rng) * 0.3 + (person.age - 0.45) * 1.1 + 0.25 * strand, 0, 0.8)
+        grey = np.clip((person.age - 0.45) * 1.1 + 0.2 * strand, 0, 0.7)
         colour += (grey * np.float32(0.6))[..., None] * (np.float32(0.22) * tone[..., None] - colour)
     return np.asarray(colour, np.float32)
 
@@ -122,14 +129,19 @@ def grow_hair(canvas: Canvas, person: Person, rng: np.random.Generator) -> Array
     cover = smoothstep(inside + ragged, -0.8, 1.8) * np.float32(style.cover)
     thick = style.side + (style.top - style.side) * smoothstep(base.elevation, -0.15, -1.0)
     skull = superellipsoid(base.direction, head_axes(person)).astype(np.float32)
-    lift = thick * smoothstep(inside, 0.0, 11.0) * (1 + 0.14 * np.clip(lock, -2, 2)) + np.float32(0.022) * thick * strand
+    lift = (
+        thick * smoothstep(inside, 0.0, 11.0) * (1 + 0.14 * np.clip(lock, -2, 2)) + np.float32(0.022) * thick * strand
+    )
     shell = np.where(inside > -2.0, skull + lift, 0)
     if style.end:
         radius, there = _curtain(person, style, strand, lock)
         shell = np.where(there > 0.5, np.maximum(radius, shell), shell)
         cover = np.maximum(cover, there)
-    colour = _dye(person, style, strand, lock, rng)
-    near = cv2.resize(cv2.GaussianBlur(cv2.resize(cover, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), (0, 0), 2.6), cover.shape[::-1])
+    colour = _dye(person, style, strand, lock)
+    near = cv2.resize(
+        cv2.GaussianBlur(cv2.resize(cover, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), (0, 0), 2.6),
+        cover.shape[::-1],
+    )
     canvas.colour *= (1 - np.float32(0.30) * near * (1 - cover) * style.cover)[..., None]
     canvas.colour += cover[..., None] * (colour - canvas.colour)
     canvas.gloss += cover * (np.float32(0.5) - canvas.gloss)
@@ -143,7 +155,11 @@ def comb_curtain(colour: Array, normal: Array, hair: Array, hit: Hit, view: View
     y = ((np.arange(hit.rows.start, hit.rows.stop) - view.origin[1]) / view.scale).astype(np.float32)
     grid = np.stack([*np.meshgrid(x, y), hit.depth], -1)
     point = grid @ view.rotation.astype(np.float32)
-    weight = hair * smoothstep(point[..., 1], -0.10, 0.25) * smoothstep(np.abs(point[..., 0]), 0.30, 0.5)
+    weight = (
+        smoothstep(hair, 0.25, 0.6)
+        * smoothstep(point[..., 1], -0.10, 0.25)
+        * smoothstep(np.abs(point[..., 0]), 0.30, 0.5)
+    )
     wave = np.float32(0.03) * np.sin(point[..., 1] * np.float32(5) + np.float32(person.texture % 7))
     across = (np.abs(point[..., 0]) * np.float32(0.9) - point[..., 2] * np.float32(0.6) + wave) * np.float32(430)
     down = point[..., 1] * np.float32(120) + np.float32(person.texture % 900)
@@ -151,6 +167,8 @@ def comb_curtain(colour: Array, normal: Array, hair: Array, hit: Hit, view: View
     tone = np.exp(np.float32(0.24) * strand + np.float32(0.16) * lock)
     colour += weight[..., None] * (tone[..., None] * person.hair - colour)
     side = np.sign(point[..., 0]) * np.float32(0.65) + np.float32(0.16) * strand + np.float32(0.22) * lock
-    local = np.stack([side, np.full_like(side, -0.12), np.full_like(side, 0.75)], -1) @ view.rotation.T.astype(np.float32)
+    local = np.stack([side, np.full_like(side, -0.12), np.full_like(side, 0.75)], -1) @ view.rotation.T.astype(
+        np.float32
+    )
     local /= np.sqrt((local * local).sum(-1, keepdims=True))
     normal += weight[..., None] * (local - normal)

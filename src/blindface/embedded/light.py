@@ -1,4 +1,4 @@
-"""Light on the scene: a key light with cast shadows, light from above and below, gloss, and light that bleeds through skin."""
+"""Light on the scene: a key light with cast shadows, ambient light, gloss, and light that bleeds through skin."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Scene:
 
 
 def cast_shadow(depth: Array, light: Array, scale: float) -> Array:
-    """How much key light reaches each pixel (0..1), from the depth map alone; soft with distance. scale: pixels per unit."""
+    """How much key light reaches each pixel (0..1), by the depth map, softer from afar; scale: pixels per unit."""
     small = max(1.0, scale / 55.0)
     shape = (round(depth.shape[1] / small), round(depth.shape[0] / small))
     height = cv2.resize(np.maximum(depth, -3.0), shape, interpolation=cv2.INTER_AREA)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import cv2
 import numpy as np
@@ -25,24 +25,29 @@ def _wrapped_blur(pattern: Array, sigma_x: float, sigma_y: float) -> Array:
     return np.asarray(cv2.GaussianBlur(wide, (0, 0), max(sigma_x, 1e-3), sigmaY=max(sigma_y, 1e-3))[pad:-pad, pad:-pad])
 
 
-@lru_cache(maxsize=None)
+@cache
 def bank(kind: str) -> Array:
     """A wrapping pattern (SIDE, SIDE), mean 0, deviation 1. Kinds: fine, cloud, patch, strand, lock."""
     white = generator(0, "embedded", "noise", kind).standard_normal((SIDE, SIDE)).astype(np.float32)
     if kind == "fine":
         return _standardise(_wrapped_blur(white, 0.8, 0.8))
     if kind == "cloud":
-        return _standardise(sum((_standardise(_wrapped_blur(white, s, s)) * s**0.5 for s in (3, 7, 16, 32)), np.float32(0)))
+        octaves = [_standardise(_wrapped_blur(white, s, s)) * np.float32(s**0.5) for s in (3, 7, 16, 32)]
+        return _standardise(np.sum(octaves, axis=0))
     if kind == "patch":
         return _standardise(_wrapped_blur(white, 5, 5))
     if kind == "strand":
-        return _standardise(_standardise(_wrapped_blur(white, 0.9, 40)) + 0.8 * _standardise(_wrapped_blur(white, 3, 60)))
+        return _standardise(
+            _standardise(_wrapped_blur(white, 0.9, 40)) + 0.8 * _standardise(_wrapped_blur(white, 3, 60))
+        )
     if kind == "lock":
-        return _standardise(_standardise(_wrapped_blur(white, 10, 70)) + 0.6 * _standardise(_wrapped_blur(white, 4, 50)))
+        return _standardise(
+            _standardise(_wrapped_blur(white, 10, 70)) + 0.6 * _standardise(_wrapped_blur(white, 4, 50))
+        )
     raise ValueError(f"no noise pattern is called {kind!r}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _wide_bank(kind: str) -> Array:
     return np.asarray(cv2.copyMakeBorder(bank(kind), 0, _MARGIN, 0, _MARGIN, cv2.BORDER_WRAP))
 

@@ -14,7 +14,7 @@ from blindface.embedded.traits import Shot
 
 @dataclass(frozen=True)
 class View:
-    """The camera: rotation from head to camera (right, down, to the viewer), pixels per unit, place of the head's centre."""
+    """The camera: rotation from head to camera (right, down, to the viewer), pixels per unit, head centre's pixel."""
 
     rotation: NDArray[np.float64]
     scale: float
@@ -124,7 +124,11 @@ class _Rays:
         point = [self.flat[i] + depth * self.toward[i] for i in range(3)]
         length = np.sqrt(point[0] * point[0] + point[1] * point[1] + point[2] * point[2])
         across, down = place_of(point, length)
-        return length - cv2.remap(self.radius, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), across, down
+        return (
+            length - cv2.remap(self.radius, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            across,
+            down,
+        )
 
     def arrive(self) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Depth, texel coordinates (H, W, 2), and whether the surface was met."""
@@ -142,9 +146,10 @@ def cast(radius: Array, view: View, size: int) -> Hit:
     start = np.full((2, 2), top, np.float32)
     for reduction, steps in ((4, 26), (2, 9), (1, 7)):
         shape = (max(2, x.shape[1] // reduction), max(2, x.shape[0] // reduction))
-        place = [cv2.resize(a, shape, interpolation=cv2.INTER_AREA) for a in (x, y)]
+        place = [np.asarray(cv2.resize(a, shape, interpolation=cv2.INTER_AREA), np.float32) for a in (x, y)]
         # The nearest of the neighbours' depths, so that no ray starts behind the tip of a nose.
-        start = cv2.resize(cv2.dilate(start, np.ones((3, 3), np.uint8)), shape, interpolation=cv2.INTER_NEAREST)
+        nearest = cv2.dilate(start, np.ones((3, 3), np.uint8))
+        start = np.asarray(cv2.resize(nearest, shape, interpolation=cv2.INTER_NEAREST), np.float32)
         rays = _Rays(radius, view, place[0], place[1], start + np.float32(0.01 * reduction)).march(steps)
         start = np.where(np.isfinite(rays.inside), rays.outside, np.maximum(rays.depth, -1.3))
     rays.march_rest(24)

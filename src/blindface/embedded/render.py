@@ -87,9 +87,9 @@ def _compose(behind: Array, there: NDArray[np.bool_], lit: Array) -> Array:
 
 def _develop(picture: Array, shot: Shot, size: int, rng: np.random.Generator) -> Image:
     """Linear light (supersampled) -> 8-bit photograph: lens, exposure, tone curve, sensor noise."""
-    picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
-    picture = cv2.GaussianBlur(picture, (0, 0), shot.softness * size / 250)
-    light = np.maximum(picture, 0) * np.float32(1.28 * shot.exposure)
+    small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), shot.softness * size / 250)
+    light = np.maximum(soft, 0) * np.float32(1.28 * shot.exposure)
     light = light / (1 + light * np.float32(0.22)) * np.float32(1.12)  # a shoulder that keeps highlights
     level = np.clip(light, 0, 1.2) ** np.float32(1 / 2.2)
     level = (level - np.float32(0.42)) * np.float32(1.06 * shot.contrast) + np.float32(0.42)

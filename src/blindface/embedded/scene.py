@@ -42,20 +42,36 @@ def put_body(scene: Scene, view: View, person: Person, shot: Shot, rng: np.rando
     middle = 0.35 * float(hold[0])
     across, spread, depth = _neck_depth(frame, person, middle, (float(hold[0]), float(hold[2])))
     rows, columns = slice(ground, size), slice(0, size)
-    tendon = np.exp(-(((np.abs(across) - np.float32(0.45) + np.float32(0.25) * (frame.y - np.float32(0.9))) * np.float32(9)) ** 2))
+    tendon = np.exp(
+        -(((np.abs(across) - np.float32(0.45) + np.float32(0.25) * (frame.y - np.float32(0.9))) * np.float32(9)) ** 2)
+    )
     tilt = across + np.float32(0.22) * tendon * np.sign(across)
-    normal = _normalised(tilt, np.float32(-0.25) * spread - np.float32(0.05), np.sqrt(np.clip(1 - across * across, 0, 1)) + np.float32(0.12))
-    mottle = np.exp(np.float32(0.035) * cut("cloud", across.shape, rng) + np.float32(0.015) * cut("fine", across.shape, rng))
-    flesh = mottle[..., None] * (person.skin * np.array([0.95, 0.90, 0.88], np.float32))
+    normal = _normalised(
+        tilt,
+        np.float32(-0.25) * spread - np.float32(0.05),
+        np.sqrt(np.clip(1 - across * across, 0, 1)) + np.float32(0.12),
+    )
+    mottle = np.exp(
+        np.float32(0.035) * cut("cloud", across.shape, rng) + np.float32(0.015) * cut("fine", across.shape, rng)
+    )
+    flesh = np.asarray(mottle[..., None] * (person.skin * np.array([0.95, 0.90, 0.88], np.float32)), np.float32)
     dull, full = np.full_like(across, 0.2), np.ones_like(across)
-    neck = Surface(flesh, normal, depth + np.float32(0.01) * tendon, dull, full)
+    neck = Surface(flesh, normal, np.asarray(depth + np.float32(0.01) * tendon, np.float32), dull, full)
     within = np.abs(across) < 1
     scene.put(rows, columns, neck, within)
     _put_shoulders(scene, frame, rows, person, shot, middle, np.where(within, neck.depth, np.float32(-9)), flesh, rng)
 
 
 def _put_shoulders(
-    scene: Scene, frame: Frame, rows: slice, person: Person, shot: Shot, middle: float, neck: Array, flesh: Array, rng: np.random.Generator
+    scene: Scene,
+    frame: Frame,
+    rows: slice,
+    person: Person,
+    shot: Shot,
+    middle: float,
+    neck: Array,
+    flesh: Array,
+    rng: np.random.Generator,
 ) -> None:
     x, y = frame.x - np.float32(middle), frame.y
     out = np.abs(x) / np.float32(0.90 + 0.14 * person.masculinity)
@@ -63,7 +79,12 @@ def _put_shoulders(
     level = table[np.clip(out * np.float32(511 / 2.5), 0, 511).astype(np.int32)]
     below = (y - level) * np.float32(1 / 0.45)
     dome = np.sqrt(np.clip(below * (2 - below), 0, 1)) * (below < 1) + (below >= 1)
-    depth = np.float32(-0.36) + np.float32(0.46) * dome - np.float32(0.20) * np.minimum(out, 1.7) ** 2 + np.float32(0.10) * smoothstep(y, 1.2, 1.9)
+    depth = (
+        np.float32(-0.36)
+        + np.float32(0.46) * dome
+        - np.float32(0.20) * np.minimum(out, 1.7) ** 2
+        + np.float32(0.10) * smoothstep(y, 1.2, 1.9)
+    )
     colour, bare = dress(frame, shot, person, middle, rng)
     colour += bare[..., None] * (flesh - colour)
     fold = cut("cloud", x.shape, rng) * (1 - bare)

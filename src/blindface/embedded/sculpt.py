@@ -96,7 +96,9 @@ def sculpt(face: Points, person: Person, expression: Mapping[str, float]) -> tup
     """Radius of the skin (T, T), and how much of each texel is ear (T, T)."""
     base = chart()
     radius = superellipsoid(base.direction, head_axes(person)).astype(np.float32)
-    below = np.float32(0.10 * expression["open"]) * smoothstep(base.elevation, 0.25, 0.9) * smoothstep(base.front, 1.8, 1.2)
+    below = (
+        np.float32(0.10 * expression["open"]) * smoothstep(base.elevation, 0.25, 0.9) * smoothstep(base.front, 1.8, 1.2)
+    )
     radius += below
     bump(radius, (0.0, -0.45), (0.36, 0.20), 0.02 + 0.012 * person.shape["forehead"])
     _eyes(radius, face, person)
@@ -106,5 +108,3 @@ def sculpt(face: Points, person: Person, expression: Mapping[str, float]) -> tup
     fade = smoothstep(np.abs(base.around), np.radians(88), np.radians(55))
     radius *= 1 - np.float32(0.30) * fade * (1 - np.exp(-np.maximum(beyond, 0) * np.float32(1 / 0.22)))
     return radius, _ears(radius)
-
-

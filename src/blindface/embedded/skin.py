@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from blindface.embedded.canvas import Canvas, disc, fill, ribbon, smooth, strokes
-from blindface.embedded.chart import TEXELS, Array, Points, chart
+from blindface.embedded.chart import TEXELS, Array, Points, chart, moved
 from blindface.embedded.noise import cut, look_up
 from blindface.embedded.sculpt import jaw_edge, smoothstep
 from blindface.embedded.traits import Person
@@ -35,7 +35,9 @@ def paint_flush(canvas: Canvas, person: Person, smile: float) -> None:
     """Redness of the cheeks, lighter forehead and chin."""
     red = np.array([1.03, 0.86, 0.84])
     for side in (-1, 1):
-        canvas.tint(disc([side * 0.36, 0.24], (0.17, 0.13), 16), red, 0.55 + 0.3 * max(smile, 0) + 0.3 * person.lip_colour)
+        canvas.tint(
+            disc([side * 0.36, 0.24], (0.17, 0.13), 16), red, 0.55 + 0.3 * max(smile, 0) + 0.3 * person.lip_colour
+        )
     canvas.tint(disc([0, -0.42], (0.34, 0.16), 20), [1.05, 1.04, 1.02], 0.6)
     canvas.tint(disc([0, 0.86], (0.12, 0.07), 9), red, 0.35)
 
@@ -58,7 +60,8 @@ def _fold(canvas: Canvas, line: Points, width: float, strength: float, depth: fl
     groove = ribbon(line, width * 1.1 * taper + 0.002, 1.4)
     canvas.tint(groove, [0.68, 0.55, 0.53], strength)
     canvas.raise_by(groove, -depth)
-    canvas.raise_by(ribbon(line + [np.sign(line[0, 0] + 1e-9) * width, -width * 0.5], width * 1.4 * taper + 0.002, 2.2), depth * 0.8)
+    ridge = moved(line, float(np.sign(line[0, 0] + 1e-9)) * width, -width * 0.5)
+    canvas.raise_by(ribbon(ridge, width * 1.4 * taper + 0.002, 2.2), depth * 0.8)
 
 
 def paint_folds(canvas: Canvas, face: Points, person: Person, expression: Mapping[str, float]) -> None:
@@ -67,13 +70,21 @@ def paint_folds(canvas: Canvas, face: Points, person: Person, expression: Mappin
     for side in (-1, 1):
         wing, corner = face[33 + 2 * side], face[51 + 3 * side]
         line = smooth(np.array([
-            wing + [side * 0.03, -0.05], wing + [side * (0.085 + 0.03 * smile), 0.05],
-            corner + [side * (0.075 + 0.02 * smile), -0.06], corner + [side * 0.07, 0.03 + 0.04 * age],
+            moved(wing, side * 0.03, -0.05), moved(wing, side * (0.085 + 0.03 * smile), 0.05),
+            moved(corner, side * (0.075 + 0.02 * smile), -0.06), moved(corner, side * 0.07, 0.03 + 0.04 * age),
         ]))  # fmt: skip
         _fold(canvas, line, 0.020, 0.12 + 0.38 * smile + 0.38 * age, 0.004 + 0.006 * age + 0.006 * smile)
         outer = face[36] if side < 0 else face[45]
         for tilt in (-0.05, 0.0, 0.045):
-            ray = smooth(np.array([outer + [side * 0.03, tilt * 0.5], outer + [side * 0.075, tilt], outer + [side * 0.12, tilt * 2]]))
+            ray = smooth(
+                np.array(
+                    [
+                        moved(outer, side * 0.03, tilt * 0.5),
+                        moved(outer, side * 0.075, tilt),
+                        moved(outer, side * 0.12, tilt * 2),
+                    ]
+                )
+            )
             _fold(canvas, ray, 0.009, 0.75 * max(0.0, age - 0.3) + 0.25 * smile * age, 0.002)
         if expression["frown"] > 0.3:
             line = np.array([[side * 0.04, -0.20], [side * 0.034, -0.15], [side * 0.045, -0.10]])
@@ -89,8 +100,12 @@ def beard_mask(person: Person, face: Points) -> Array:
     """Where facial hair grows, 0..1 per texel."""
     base = chart()
     x, y = np.abs(base.x), base.y
-    border = np.interp(np.linspace(0, 1.2, 256), [0, 0.2, 0.30, 0.42, 0.52, 0.60, 0.64, 1.2], [0.42, 0.46, 0.50, 0.50, 0.38, 0.10, -0.05, -0.05])
-    border = border.astype(np.float32)[np.clip(x * np.float32(255 / 1.2), 0, 255).astype(np.int32)]
+    table = np.interp(
+        np.linspace(0, 1.2, 256),
+        [0, 0.2, 0.30, 0.42, 0.52, 0.60, 0.64, 1.2],
+        [0.42, 0.46, 0.50, 0.50, 0.38, 0.10, -0.05, -0.05],
+    )
+    border = table.astype(np.float32)[np.clip(x * np.float32(255 / 1.2), 0, 255).astype(np.int32)]
     full = smoothstep(y - border, -0.01, 0.10) * smoothstep(jaw_edge(face), 0.55, 0.25) * (base.front < 1.5)
     if person.beard in ("moustache", "goatee"):
         centre = smoothstep(x, 0.30, 0.22)
@@ -108,7 +123,11 @@ def paint_beard(canvas: Canvas, face: Points, person: Person, rng: np.random.Gen
     mask = beard_mask(person, face)
     base = chart()
     offset = rng.uniform(0, 1000, 2)
-    strand = look_up("strand", (base.x * 420 + base.y * 60 + offset[0]).astype(np.float32), (base.y * 260 + offset[1]).astype(np.float32))
+    strand = look_up(
+        "strand",
+        (base.x * 420 + base.y * 60 + offset[0]).astype(np.float32),
+        (base.y * 260 + offset[1]).astype(np.float32),
+    )
     if person.beard in ("none", "stubble"):
         strength = 0.10 if person.beard == "none" else 0.34
         dots = np.clip(0.8 + 0.22 * cut("fine", mask.shape, rng), 0, 1.3)
@@ -120,4 +139,3 @@ def paint_beard(canvas: Canvas, face: Points, person: Person, rng: np.random.Gen
     canvas.colour += ragged[..., None] * (colour - canvas.colour)
     canvas.radius += ragged * (np.float32(0.035) + np.float32(0.008) * strand)
     canvas.gloss *= 1 - 0.6 * ragged
-

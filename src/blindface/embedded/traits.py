@@ -25,14 +25,28 @@ HAIR_COLOURS = {
     "grey": (134, 130, 126),
     "white": (182, 180, 178),
 }
-SKIN_TONES = ((240, 210, 196), (228, 190, 170), (210, 166, 142), (182, 136, 110), (144, 101, 80), (104, 70, 55), (76, 51, 42))
-IRIS_COLOURS = {"brown": (78, 46, 24), "hazel": (104, 80, 42), "green": (92, 108, 74), "blue": (92, 124, 158), "grey": (118, 130, 138)}
+SKIN_TONES = (
+    (231, 199, 183),
+    (222, 183, 162),
+    (210, 166, 142),
+    (182, 136, 110),
+    (144, 101, 80),
+    (104, 70, 55),
+    (76, 51, 42),
+)
+IRIS_COLOURS = {
+    "brown": (78, 46, 24),
+    "hazel": (104, 80, 42),
+    "green": (92, 108, 74),
+    "blue": (80, 106, 132),
+    "grey": (104, 114, 120),
+}
 HAIR_STYLES = ("bald", "buzz", "short", "side part", "swept back", "fringe", "curls", "bob", "long")
 GLASSES = ("thin metal", "dark frame", "half rim", "round")
 SHAPES = (
-    "face_width", "jaw_width", "chin_length", "chin_width", "eye_spacing", "eye_size", "eye_tilt", "eye_height", "brow_height",
-    "brow_arch", "brow_tilt", "nose_length", "nose_width", "nose_prominence", "nose_bridge", "mouth_height", "mouth_width",
-    "lip_fullness", "cheekbones", "forehead", "eye_depth", "chin_prominence",
+    "face_width", "jaw_width", "chin_length", "chin_width", "eye_spacing", "eye_size", "eye_tilt", "eye_height",
+    "brow_height", "brow_arch", "brow_tilt", "nose_length", "nose_width", "nose_prominence", "nose_bridge",
+    "mouth_height", "mouth_width", "lip_fullness", "cheekbones", "forehead", "eye_depth", "chin_prominence",
 )  # fmt: skip
 
 
@@ -108,7 +122,9 @@ def _mix(stops: tuple[tuple[int, int, int], ...], place: float) -> Colour:
 
 def _draw_hair(rng: np.random.Generator, darkness: float, age: float, masculinity: float) -> tuple[str, str]:
     light = max(0.0, 0.55 - darkness)
-    weights = np.array([0.5 + 2.2 * darkness, 1.0, 0.5 + light, 0.2 + light, 0.7 * light, 0.6 * light, 0.35 * light, 0.0, 0.0])
+    weights = np.array(
+        [0.5 + 2.2 * darkness, 1.0, 0.5 + light, 0.2 + light, 0.7 * light, 0.6 * light, 0.35 * light, 0.0, 0.0]
+    )
     if age > 0.55:
         weights = weights * 0.35 + np.array([0, 0, 0, 0, 0, 0, 0, 1.6, 1.2 * (age > 0.75)])
     name = str(rng.choice(list(HAIR_COLOURS), p=weights / weights.sum()))
@@ -123,8 +139,9 @@ def _draw_shape(rng: np.random.Generator, masculinity: float) -> dict[str, float
     shape = {name: float(np.clip(rng.normal(), -2, 2)) for name in SHAPES}
     lean = 2.0 * masculinity - 1.0
     for name, amount in {
-        "jaw_width": 0.7, "chin_length": 0.5, "chin_width": 0.5, "brow_height": -0.6, "brow_arch": -0.7, "nose_width": 0.4,
-        "nose_length": 0.3, "lip_fullness": -0.6, "eye_size": -0.5, "eye_depth": 0.6, "eye_height": -0.4,
+        "jaw_width": 0.7, "chin_length": 0.5, "chin_width": 0.5, "brow_height": -0.6, "brow_arch": -0.7,
+        "nose_width": 0.4, "nose_length": 0.3, "lip_fullness": -0.6, "eye_size": -0.5, "eye_depth": 0.6,
+        "eye_height": -0.4,
     }.items():  # fmt: skip
         shape[name] += amount * lean
     return shape
@@ -171,7 +188,9 @@ def draw_person(seed: int, identity: int) -> Person:
 
 
 def _draw_expression(rng: np.random.Generator) -> dict[str, float]:
-    kind = rng.choice(["neutral", "smile", "laugh", "talk", "surprise", "frown"], p=[0.26, 0.28, 0.16, 0.16, 0.06, 0.08])
+    kind = rng.choice(
+        ["neutral", "smile", "laugh", "talk", "surprise", "frown"], p=[0.26, 0.28, 0.16, 0.16, 0.06, 0.08]
+    )
     small = np.clip(rng.normal(0, 0.12, 5), -0.3, 0.3)
     base = {
         "neutral": (0.1, 0.0, 0.0, 0.0, 0.1),
@@ -192,7 +211,7 @@ def _draw_light(rng: np.random.Generator) -> tuple[NDArray[np.float32], Colour, 
     azimuth, height = np.radians(np.clip(rng.normal(0, 38), -75, 75)), np.radians(rng.uniform(5, 55))
     light = np.array([np.sin(azimuth) * np.cos(height), -np.sin(height), np.cos(azimuth) * np.cos(height)], np.float32)
     warmth = rng.normal(0, 0.08)
-    key = np.exp([warmth, 0.25 * warmth, -warmth]) * rng.uniform(0.75, 1.1)
+    key = np.exp([warmth, 0.25 * warmth, -warmth]) * rng.uniform(0.70, 1.0)
     coolness = rng.normal(-0.3 * warmth, 0.08)
     fill = np.exp([coolness, 0, -coolness]) * rng.uniform(0.2, 0.5)
     return light, key.astype(np.float32), fill.astype(np.float32)
@@ -229,7 +248,9 @@ def draw_shot(seed: int, identity: int, photograph: int, person: Person) -> Shot
         noise=float(rng.uniform(0.8, 3.2)),
         garment=str(rng.choice(suits, p=odds)),
         garment_colours=_garment_colours(rng),
-        background=str(rng.choice(["gradient", "shapes", "panels", "bokeh", "texture"], p=[0.22, 0.3, 0.2, 0.14, 0.14])),
+        background=str(
+            rng.choice(["gradient", "shapes", "panels", "bokeh", "texture"], p=[0.22, 0.3, 0.2, 0.14, 0.14])
+        ),
         texture=int(rng.integers(2**31)),
         extra={name: float(rng.random()) for name in ("tie", "collar", "flyaway", "reflection")},
     )
