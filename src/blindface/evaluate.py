@@ -41,7 +41,7 @@ from blindface.packed import PackedWriter, image_shape, iterate_images, read_tab
 from blindface.params import EvaluateParams
 from blindface.progress import track
 
-STACK = {"cpu": 32, "cuda": 256}
+STACK = {"cpu": 16, "cuda": 256}
 """Images measured at a time: fixed by the device, so that the paper's batch size moves no bit of an image's values."""
 NORMAL = 1.96
 """Half the width of a normal 95 % interval, in standard errors."""

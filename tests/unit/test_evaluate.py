@@ -244,3 +244,16 @@ def test_lpips_and_niqe_are_numbers_with_the_small_weights(files: Files, mirror:
     metrics = files.run(weights=weights)["metrics"]
     assert 0 < metrics["lpips_squeeze"]["image_mean"] < 1
     assert 1 < metrics["niqe"]["image_mean"] < 100
+
+
+@pytest.mark.mirror
+def test_copies_of_the_targets_are_the_same_people_to_the_real_embedding(files: Files, mirror: Path) -> None:
+    weights = _manifest(files.folder, {"mobilefacenet": mirror / "weights" / "MobileFaceNet.foamliu.onnx"})
+    landmarks = _landmarks(files.folder / "landmarks", files.ids, [True] * 10)
+    copies = _pack(files.folder / "copies", "image", files.ids, files.pictures)
+    same = files.run(weights=weights, landmarks=landmarks, restored=copies)["metrics"]
+    other = files.run(weights=weights, landmarks=landmarks)["metrics"]
+    assert same["identity"]["image_mean"] == pytest.approx(1)
+    assert same["frechet_face_distance"]["batch_mean"] == pytest.approx(0, abs=1e-6)
+    assert other["identity"]["image_mean"] < 1
+    assert other["frechet_face_distance"]["batch_mean"] > 0
