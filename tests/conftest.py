@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# As the command line does, and here before PyTorch is loaded: threads that spin slow each other down.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def mirror() -> Path:

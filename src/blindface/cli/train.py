@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blindface.cli.app import ParamsOption, app
-from blindface.params import OBJECTIVES, TrainParams, load_params
+from blindface.params import OBJECTIVES, Objective, TrainParams, load_params
 from blindface.progress import say
 
 if TYPE_CHECKING:
@@ -50,8 +50,12 @@ def train_command(
     if objective not in OBJECTIVES:
         raise typer.BadParameter(f"{objective!r} is neither objective1 nor objective2", param_hint="--objective")
     choice = load_params(params)
-    if targets is None or train is None or output is None:
-        raise typer.BadParameter("--targets, --train and --output are needed", param_hint="options")
+    if train is None or (not plan and (targets is None or output is None)):
+        needed = "--train" if plan else "--targets, --train and --output"
+        raise typer.BadParameter(f"needed: {needed}", param_hint="options")
+    if plan or targets is None or output is None:
+        _print_plan(choice.train, objective, train)
+        return
     from blindface.device import choose_device
     from blindface.training.engine import TrainFiles
     from blindface.training.engine import train as run
@@ -73,6 +77,13 @@ def train_command(
         with suppress(OSError):  # a reader such as `tee` may be gone after Ctrl-C
             say(f"blindface: {why}; run the same command again to go on")
         raise typer.Exit(EXIT_TIME if status == "time" else EXIT_INTERRUPTED)
+
+
+def _print_plan(params: TrainParams, objective: Objective, pairs: Path) -> None:
+    from blindface.packed import count_rows
+    from blindface.plan import plan
+
+    print(plan(params, objective, count_rows(pairs)).describe())
 
 
 def _find_perceptual(files: TrainFiles, params: TrainParams, manifest: Path | None) -> TrainFiles:

@@ -20,13 +20,18 @@ class StopRequest:
     def __init__(self, seconds: float | None = None) -> None:
         self.end = None if seconds is None else time.monotonic() + seconds
         self.received: int | None = None
+        self.asked = 0
         self._before: dict[int, Any] = {}
 
     def reason(self) -> Literal["interrupted", "time"] | None:
-        """`interrupted`, `time` or None, which is: go on."""
+        """`interrupted`, `time` or None, which is: go on. Asked before every batch.
+
+        The first batch is trained whatever the time, so that a limit shorter than the set-up gets on all the same.
+        """
+        self.asked += 1
         if self.received is not None:
             return "interrupted"
-        if self.end is not None and time.monotonic() >= self.end:
+        if self.end is not None and self.asked > 1 and time.monotonic() >= self.end:
             return "time"
         return None
 
