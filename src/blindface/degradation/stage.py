@@ -17,7 +17,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -146,8 +145,3 @@ def _metadata(objective: Objective, part: Part, params: PairsParams) -> dict[str
         "opencv": cv2.__version__,
         "numpy": np.__version__,
     }
-
-
-def drawn_of(row: dict[str, object]) -> Drawn:
-    """The draw in a row of the table."""
-    return Drawn(**{key: row[key] for key in asdict(Drawn(0, 0.0, 0, 0.0, 0))})  # type: ignore[arg-type]
