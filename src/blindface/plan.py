@@ -85,7 +85,7 @@ def plan(params: TrainParams, objective: Objective, images: int) -> Plan:
     with torch.device("meta"):
         generator = Generator(params.generator_channels, choice.encoder)
         discriminator = Discriminator(params.discriminator_channels)
-    gflop, kept = _count(params, objective, generator, discriminator)
+    gflop, kept = count_work(params, objective, generator, discriminator)
     half = params.precision == "bf16" and device.type == "cuda"
     fixed = 4 * (COPIES * count_parameters(generator) + (COPIES - 1) * count_parameters(discriminator))
     data = images * 3 * (SIZES[-1] ** 2 + generator.input_size**2)
@@ -121,7 +121,7 @@ def meta_batch(blind_size: int, count: int) -> Batch:
     )
 
 
-def _count(
+def count_work(
     params: TrainParams, objective: Objective, generator: Generator, discriminator: Discriminator
 ) -> tuple[dict[str, float], float]:
     """GFLOP per image by part, and the bytes of float32 values kept for backward passes at the worst moment."""
@@ -228,7 +228,8 @@ def _probe(params: TrainParams, device: torch.device, count: int) -> float:
 
         with OperationCounter() as counter:
             once()
-        return counter.operations / _seconds(once, device)
+        operations: float = counter.operations
+        return operations / _seconds(once, device)
 
 
 def _seconds(once: Callable[[], None], device: torch.device) -> float:

@@ -1,0 +1,283 @@
+"""Speed of training: a plain float32 loop, and the project's steps in bfloat16, eager and compiled, on one device.
+
+    python benchmarks/train.py --output train.json
+
+One pass is steps 1, 2 and 3 with an update of the critic and one of the generator each, objective 1's default networks
+and losses (`--objective`, `--batch` choose others). Random images, random weights of the perceptual backbone: what
+they hold changes no speed. Per variant: warm-up (which compiles), then timed passes; printed are the median images per
+second, the arithmetic per second (counted on the steps, so the plain loop's second forward run of the generator is not
+credited) and its share of the card's peak: the data sheet's, and that of a large matrix product in the same run.
+A variant that fails is reported and the others go on. `--tiny` is a check of the script on a CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift
+from blindface.networks import Discriminator, Generator
+from blindface.networks.discriminator import SIZES
+from blindface.numerics import Precision, set_policy
+from blindface.params import ObjectiveParams, PerceptualParams, TrainParams
+from blindface.plan import count_work
+from blindface.steps import STEPS, Batch, Losses, StepRunner, StepWeights, final_weights, make_optimisers
+
+DATA_SHEET = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
+"""Dense bfloat16 operations per second, NVIDIA's data sheets (SXM)."""
+VARIANTS: dict[str, tuple[Precision, bool]] = {
+    "bf16 eager": ("bf16", False),
+    "bf16 compiled": ("bf16", True),
+    "tf32 eager": ("tf32", False),
+}
+PLAIN = "fp32 plain loop"
+
+
+def plain_pass(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    losses: Losses,
+    optimisers: tuple[Adam, Adam],
+    batch: Batch,
+    weights: StepWeights,
+) -> None:
+    """The three steps as one writes them first: the generator runs for each update, the penalty by `autograd.grad`.
+
+    It gives the same weights as `StepRunner`, which the tests hold it to.
+    """
+    for step, (adversarial, pixel, perceptual, attention) in zip(STEPS, weights, strict=True):
+        target, points, mix = batch.targets[step - 1], batch.points[step - 1], batch.mixes[step - 1]
+        # Critic
+        with torch.no_grad():
+            fake = generator(batch.blind, step)[-1]
+        real_scores, fake_scores = discriminator(target, step), discriminator(fake, step)
+        between = (target + mix * (fake - target)).requires_grad_()
+        (gradients,) = torch.autograd.grad(discriminator(between, step).sum(), between, create_graph=True)
+        penalty = (gradients.flatten(1).norm(2, dim=1) - 1).square().mean()
+        total = critic_loss(real_scores, fake_scores) + losses.penalty * penalty + losses.drift * drift(real_scores)
+        optimisers[1].zero_grad()
+        total.backward()
+        optimisers[1].step()
+        # Generator
+        output = generator(batch.blind, step)[-1]
+        total = adversarial * adversarial_loss(discriminator(output, step)) + pixel * losses.pixel(output, target)
+        if perceptual and losses.perceptual is not None:
+            total = total + perceptual * losses.perceptual(output, target)
+        if attention:
+            total = total + attention * losses.attention(output, target, points, batch.found)
+        optimisers[0].zero_grad()
+        total.backward()
+        optimisers[0].step()
+
+
+def make_perceptual(params: PerceptualParams, device: torch.device) -> PerceptualLoss | None:
+    """The perceptual loss with random weights, fit to be timed and nothing else."""
+    if params.backbone == "none":
+        return None
+    loss = PerceptualLoss(params.backbone, params.layers, None).to_empty(device=device)
+    for convolution in loss.features.convolutions:
+        nn.init.kaiming_normal_(convolution.weight)  # type: ignore[arg-type]
+        nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+    loss.features.mean.zero_()
+    loss.features.deviation.fill_(1.0)
+    return loss
+
+
+def make_batch(blind_size: int, count: int, device: torch.device, layout: torch.memory_format) -> Batch:
+    """A random batch in which every image has landmarks."""
+
+    def image(size: int) -> Tensor:
+        return (torch.rand(count, 3, size, size, device=device) * 2 - 1).to(memory_format=layout)
+
+    return Batch(
+        blind=image(blind_size),
+        targets=[image(size) for size in SIZES],
+        points=[torch.rand(count, 68, 2, device=device) * size for size in SIZES],
+        found=torch.ones(count, dtype=torch.bool, device=device),
+        mixes=[torch.rand(count, 1, 1, 1, device=device) for _ in SIZES],
+    )
+
+
+def prepare(
+    name: str, params: TrainParams, choice: ObjectiveParams, batch_size: int, device: torch.device
+) -> Callable[[], Any]:
+    """Networks, optimisers and data of one variant; returns what runs one pass."""
+    torch.manual_seed(0)
+    precision, compiled = VARIANTS.get(name, ("fp32", False))
+    set_policy(precision, deterministic=False)
+    layout = torch.contiguous_format if name == PLAIN else torch.channels_last
+    generator = Generator(params.generator_channels, choice.encoder).to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    discriminator = Discriminator(params.discriminator_channels).to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    perceptual = make_perceptual(params.perceptual, device)
+    if perceptual is not None:
+        perceptual = perceptual.to(memory_format=layout)  # type: ignore[call-overload]
+    losses = Losses(perceptual, params.penalty.gradient, params.penalty.drift)
+    weights = final_weights(choice)
+    batch = make_batch(generator.input_size, batch_size, device, layout)
+    if name == PLAIN:
+        adams = (
+            Adam(generator.parameters(), lr=params.learning_rate, betas=params.betas),
+            Adam(discriminator.parameters(), lr=params.learning_rate, betas=params.betas),
+        )
+        return lambda: plain_pass(generator, discriminator, losses, adams, batch, weights)
+    optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas)
+    runner = StepRunner(
+        generator, discriminator, losses, optimisers, active=weights, precision=precision, compile=compiled
+    )
+    return lambda: runner.run(batch, weights)
+
+
+def measure(once: Callable[[], Any], device: torch.device, warm_up: int, seconds: float) -> dict[str, Any]:
+    """Warm up, then time single passes for so many seconds, five at least."""
+
+    def clock() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    start = clock()
+    for _ in range(warm_up):
+        once()
+    ready = clock()
+    times: list[float] = []
+    while len(times) < 5 or sum(times) < seconds:
+        before = clock()
+        once()
+        times.append(clock() - before)
+    # Passes in a row without waiting for the device between them, as in training
+    before = clock()
+    for _ in range(len(times)):
+        once()
+    row = (clock() - before) / len(times)
+    memory = torch.cuda.max_memory_allocated() / 1e9 if device.type == "cuda" else None
+    return {
+        "warm_up_s": ready - start,
+        "passes": len(times),
+        "pass_s": {"in_a_row": row, "median": statistics.median(times), "min": min(times), "max": max(times)},
+        "memory_gb": memory,
+    }
+
+
+def matrix_product_speed(device: torch.device) -> float:
+    """Operations per second of a large bfloat16 matrix product: what the card really gives."""
+    side = 8192 if device.type == "cuda" else 256
+    left = torch.randn(side, side, device=device, dtype=torch.bfloat16)
+    found = measure(lambda: left @ left, device, warm_up=3, seconds=1.0 if device.type == "cuda" else 0.1)
+    speed: float = 2 * side**3 / found["pass_s"]["min"]
+    return speed
+
+
+def main() -> None:
+    """Run the variants one after the other, print a table, write JSON."""
+    options = _options()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    params = TrainParams(generator_channels=8, discriminator_channels=4) if options.tiny else TrainParams()
+    choice = params.objective1 if options.objective == "objective1" else params.objective2
+    with torch.device("meta"):
+        networks = Generator(params.generator_channels, choice.encoder), Discriminator(params.discriminator_channels)
+    gflop, _ = count_work(params, options.objective, *networks)
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
+    product = matrix_product_speed(device)
+    sheet = next((speed for key, speed in DATA_SHEET.items() if key in name), None)
+    result: dict[str, Any] = {
+        "device": name,
+        "torch": torch.__version__,
+        "objective": options.objective,
+        "gflop_per_image": gflop,
+        "matrix_product_tflops": product / 1e12,
+        "data_sheet_tflops": sheet and sheet / 1e12,
+        "variants": {},
+    }
+    began = time.perf_counter()
+    for batch_size in options.batch:
+        for variant in options.variants:
+            key = f"{variant}, batch {batch_size}"
+            if time.perf_counter() - began > options.limit:
+                result["variants"][key] = {"error": f"left out: {options.limit} s are over"}
+            else:
+                result["variants"][key] = _try(variant, params, choice, batch_size, device, options.seconds)
+            _judge(result["variants"][key], batch_size, sum(gflop.values()) * 1e9, product, sheet)
+            print(f"{key:32s} {_line(result['variants'][key])}", flush=True)
+            if options.output:  # after every variant: what is measured is kept, whatever comes
+                options.output.write_text(json.dumps(result, indent=2) + "\n")
+    for batch_size in options.batch:
+        _print_ratios(result["variants"], batch_size)
+
+
+def _try(
+    variant: str, params: TrainParams, choice: ObjectiveParams, batch_size: int, device: torch.device, seconds: float
+) -> dict[str, Any]:
+    try:
+        once = prepare(variant, params, choice, batch_size, device)
+        return measure(once, device, warm_up=3, seconds=seconds)
+    except Exception as error:  # one failed variant must not cost the others
+        return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"}
+    finally:
+        gc.collect()
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _judge(found: dict[str, Any], batch_size: int, operations: float, product: float, sheet: float | None) -> None:
+    if "error" in found:
+        return
+    rate = batch_size / found["pass_s"]["in_a_row"]
+    found["images_per_s"] = rate
+    found["tflops"] = rate * operations / 1e12
+    found["share_of_matrix_product"] = rate * operations / product
+    found["share_of_data_sheet"] = rate * operations / sheet if sheet else None
+
+
+def _line(found: dict[str, Any]) -> str:
+    if "error" in found:
+        return str(found["error"])
+    sheet = found["share_of_data_sheet"]
+    memory = found["memory_gb"]
+    return (
+        f"{found['images_per_s']:8.2f} img/s  {found['tflops']:7.2f} TFLOP/s  "
+        f"{'' if sheet is None else f'{sheet:.1%} of the data sheet, '}"
+        f"{found['share_of_matrix_product']:.1%} of a matrix product"
+        f"{'' if memory is None else f', {memory:.1f} GB'}, warm-up {found['warm_up_s']:.0f} s"
+    )
+
+
+def _print_ratios(variants: dict[str, Any], batch_size: int) -> None:
+    base = variants.get(f"{PLAIN}, batch {batch_size}", {}).get("images_per_s")
+    for key, found in variants.items():
+        if base and key.endswith(f", batch {batch_size}") and not key.startswith(PLAIN) and "images_per_s" in found:
+            print(f"{key}: {found['images_per_s'] / base:.2f} times the {PLAIN}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--objective", choices=("objective1", "objective2"), default="objective1")
+    parser.add_argument("--batch", type=int, nargs="+", help="batch sizes (default: the objective's, 2 with --tiny)")
+    parser.add_argument("--variants", nargs="+", choices=(PLAIN, *VARIANTS), help="default: all; --tiny: not compiled")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time for the passes of a variant, twice over")
+    parser.add_argument("--limit", type=float, default=240.0, help="start no variant after so many seconds")
+    parser.add_argument("--tiny", action="store_true", help="small networks and batches, to try the script")
+    parser.add_argument("--output", type=Path, help="where to write JSON")
+    options = parser.parse_args()
+    default = TrainParams()
+    size = (default.objective1 if options.objective == "objective1" else default.objective2).batch_size
+    options.batch = options.batch or [2 if options.tiny else size]
+    options.seconds = 0.0 if options.tiny else options.seconds
+    order = [PLAIN, *VARIANTS]
+    options.variants = options.variants or [name for name in order if not (options.tiny and "compiled" in name)]
+    return options
+
+
+if __name__ == "__main__":
+    main()
