@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -151,7 +152,7 @@ def test_lips_are_redder_than_the_skin_around_them(yaw: float) -> None:
 
 
 def test_an_open_mouth_is_dark_between_its_inner_landmarks() -> None:
-    shut, opened = posed(13), posed(13, open=0.7)
+    shut, opened = posed(6), posed(6, open=0.7)
     assert opened.landmarks[66, 1] - opened.landmarks[62, 1] > 8
     assert shut.landmarks[66, 1] - shut.landmarks[62, 1] < 1.5
     cavity = opened.image[inside(opened.landmarks[60:68])].mean(-1)
@@ -242,6 +243,24 @@ def test_chart_and_canonical_places_agree() -> None:
     unit = HALF * 2 / (TEXELS - 1)
     s = np.array([column, row]) * unit - HALF
     assert np.allclose(grid[row, column, :2] / np.sqrt(1 + grid[row, column, 2]), s, atol=1e-3)
+
+
+@pytest.mark.mirror
+def test_a_face_detector_finds_the_faces_and_their_eyes(mirror: Path) -> None:
+    model = str(mirror / "weights" / "yunet_s_640_640.onnx")
+    detector = cv2.FaceDetectorYN.create(model, "", (250, 250), 0.6)
+    found, distances = 0, []
+    for identity in range(1, 21):
+        picture = rendered(identity)
+        _, faces = detector.detect(np.ascontiguousarray(picture.image[..., ::-1]))
+        if faces is None or len(faces) != 1:
+            continue
+        found += 1
+        eyes = np.stack([picture.landmarks[36:42].mean(0), picture.landmarks[42:48].mean(0)])
+        shown = faces[0, 4:8].reshape(2, 2)
+        distances.append(np.linalg.norm(eyes - shown, axis=1).mean() / np.linalg.norm(eyes[1] - eyes[0]))
+    assert found >= 19
+    assert np.median(distances) < 0.15  # the detector's own five points are this coarse: 0.10 was measured
 
 
 def test_names_are_in_the_manner_of_lfw() -> None:

@@ -178,13 +178,13 @@ def paint_mouth(
 def _mouth_opening(canvas: Canvas, face: Points, inner: Points, expression: Mapping[str, float]) -> None:
     height = face[66, 1] - face[62, 1]
     opening = fill(inner, 0.5)
-    canvas.blend(opening, srgb(46, 16, 16))
+    canvas.blend(opening, srgb(30, 10, 10))
     if height < 0.02:
         return
     canvas.raise_by(fill(inner, 2.0), -0.05 * min(1.0, height / 0.1))
     if expression["open"] > 0.25:
-        tongue = disc([0.0, face[66, 1] - 0.01], (0.08, 0.02 + 0.22 * height), 2.0)
-        canvas.blend(within(tongue, opening), srgb(118, 56, 56), 0.8)
+        tongue = disc([0.0, face[66, 1] - 0.01], (0.075, 0.01 + 0.18 * height), 2.0)
+        canvas.blend(within(tongue, opening), srgb(88, 36, 36), 0.8)
     top = smooth(face[60:65])
     row = min(0.072, 0.03 + 0.42 * height)
     bite = row * np.clip(1 - (top[:, 0] / (abs(face[64, 0]) * 1.02)) ** 4, 0.1, 1)

@@ -75,14 +75,17 @@ def _put_head(scene: Scene, canvas: Canvas, cover: Array, view: View, person: Pe
 
 def _compose(behind: Array, there: NDArray[np.bool_], lit: Array) -> Array:
     """The lit pixels over the background, their outline smoothed."""
-    alpha = there.astype(np.float32)
+    soft = cv2.GaussianBlur(there.astype(np.float32), (5, 5), 0.8)
     spread = np.zeros_like(behind)
     spread[there] = lit
-    soft = cv2.GaussianBlur(alpha, (5, 5), 0.8)
-    blurred = cv2.GaussianBlur(spread, (5, 5), 0.8) / np.maximum(soft, np.float32(0.02))[..., None]
-    edge = np.clip(soft * np.float32(1.6) - np.float32(0.3), 0, 1)
-    spread = np.where(there[..., None], spread, blurred)
-    return np.asarray(behind + edge[..., None] * (spread - behind), np.float32)
+    outline = (soft > 0.02) & (soft < 0.98)
+    spill = cv2.GaussianBlur(spread, (5, 5), 0.8)[outline] / soft[outline][:, None]
+    colour = np.where(there[outline][:, None], spread[outline], spill)
+    edge = np.clip(soft[outline] * np.float32(1.6) - np.float32(0.3), 0, 1)[:, None]
+    mixed = behind[outline] + edge * (colour - behind[outline])
+    behind[there] = lit
+    behind[outline] = mixed
+    return behind
 
 
 def _develop(picture: Array, shot: Shot, size: int, rng: np.random.Generator) -> Image:
