@@ -5,17 +5,23 @@ rule fetch_photographs:
     input:
         code=EXPERIMENT.modules("photographs"),
     output:
-        archive=protected("data/raw/photographs.archive"),
+        # What was downloaded is write-protected; what can be made again in a moment is not.
+        archive=(
+            "data/raw/photographs.archive"
+            if config["fetch"]["source"] in ("embedded", "folder")
+            else protected("data/raw/photographs.archive")
+        ),
     log:
         "logs/fetch_photographs.log",
     benchmark:
         "logs/benchmarks/fetch_photographs.tsv"
+    threads: 8
     params:
         slice=EXPERIMENT.slice("fetch.source", "fetch.folder", "fetch.embedded"),
     message:
         "Fetching the photographs"
     shell:
-        "blindface photographs --params {params.slice:q} --output {output.archive} 2>&1 | tee {log}"
+        "blindface photographs --params {params.slice:q} --workers {threads} --output {output.archive} 2>&1 | tee {log}"
 
 
 rule fetch_weights:

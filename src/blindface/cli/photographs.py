@@ -15,6 +15,7 @@ from blindface.params import load_params
 def photographs_command(
     output: Annotated[Path, typer.Option(dir_okay=False, help="The tar that is written.")],
     params: ParamsOption = [],
+    workers: Annotated[int, typer.Option(min=1, help="Processes that render; the bytes do not depend on it.")] = 1,
 ) -> None:
     """Get the photographs as one tar: LFW by hash, the rendered set, or a folder of images.
 
@@ -25,4 +26,4 @@ def photographs_command(
     from blindface.external.finder import Finder
     from blindface.photographs.sources import make_archive
 
-    make_archive(load_params(params).fetch, output, Finder.from_environment())
+    make_archive(load_params(params).fetch, output, Finder.from_environment(), workers)

@@ -17,16 +17,17 @@ TOP = "photographs"
 """Top folder of the tar made of a folder of images."""
 
 
-def make_archive(params: FetchParams, output: Path, finder: Finder) -> None:
+def make_archive(params: FetchParams, output: Path, finder: Finder, workers: int = 1) -> None:
     """Write one tar (perhaps gzipped) of photographs in LFW's layout, `<set>/<Person>/<Person>_0001.jpg`.
 
-    Registered sets are copied as they are, once their hash is right; the embedded set is rendered; a folder is packed.
+    Registered sets are copied as they are, once their hash is right; the embedded set is rendered, by so many workers; a
+    folder is packed.
     Errors: ExternalFileError if a registered set cannot be had, InputError for a folder that is missing or empty.
     """
     if params.source == "embedded":
         from blindface.embedded import write_archive
 
-        write_archive(output, params.embedded)
+        write_archive(output, params.embedded, workers)
     elif params.source == "folder":
         pack_folder(Path(params.folder or "").expanduser(), output)
     else:
