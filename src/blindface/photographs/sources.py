@@ -20,8 +20,8 @@ TOP = "photographs"
 def make_archive(params: FetchParams, output: Path, finder: Finder, workers: int = 1) -> None:
     """Write one tar (perhaps gzipped) of photographs in LFW's layout, `<set>/<Person>/<Person>_0001.jpg`.
 
-    Registered sets are copied as they are, once their hash is right; the embedded set is rendered, by so many workers; a
-    folder is packed.
+    Registered sets are copied as they are, once their hash is right; the embedded set is rendered by
+    `workers` processes; a folder is packed.
     Errors: ExternalFileError if a registered set cannot be had, InputError for a folder that is missing or empty.
     """
     if params.source == "embedded":
