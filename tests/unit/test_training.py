@@ -27,9 +27,10 @@ from blindface.images import resize
 from blindface.model_file import load_generator
 from blindface.params import Params, validate
 from blindface.training.checkpoint import BEST, list_checkpoints, load_checkpoint
-from blindface.training.engine import TrainFiles, learning_rate_at, train
+from blindface.training.engine import TrainFiles, train
 from blindface.training.resume import only_one
 from blindface.training.stopping import StopRequest
+from blindface.training.task import learning_rate_at
 
 PARAMS = {
     "train": {

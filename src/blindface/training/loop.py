@@ -1,0 +1,245 @@
+"""The training of one objective: one flat loop over epochs and batches.
+
+Every batch passes the three progressive steps of `blindface.steps`. The position (epoch, batch) and the checkpoint's
+tensors are the whole state: order, mirroring, interpolates and fresh degradations are drawn from the position. So a
+run that was killed ends with the same weights to the bit as one that was not, where the device computes
+deterministically (the CPU does).
+
+The generator's moving average keeps averaged weights; the statistics of its batch norms are measured anew on
+training images of the fixed pairs before every validation and at the end, since averaged statistics do not belong to
+averaged weights.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any, Literal
+
+from blindface.device import describe_device
+from blindface.networks import recalibrate
+from blindface.params import TrackParams
+from blindface.progress import say
+from blindface.steps import StepRunner, final_weights, weights_at
+from blindface.tracking import Tracker, start_tracking
+from blindface.training.checkpoint import Checkpoint, CheckpointWriter, random_state, set_random_state
+from blindface.training.data import ImageSet, count_batches, draw_epoch, load_set
+from blindface.training.display import Display
+from blindface.training.fresh import FreshBlinds
+from blindface.training.history import TermSums, history_rows, named_by_step, write_history
+from blindface.training.losses import choose_losses
+from blindface.training.position import Progress
+from blindface.training.record import versions, write_results
+from blindface.training.resume import GENERATOR, HISTORY, RUN
+from blindface.training.state import TrainingState
+from blindface.training.stopping import StopRequest
+from blindface.training.task import Task, learning_rate_at
+from blindface.training.validation import iterate_batches, validate, write_samples
+
+CHECK_EVERY = 100
+"""Batches between two looks at the terms; each look waits for the GPU."""
+RECALIBRATION_IMAGES = 2048
+VALIDATION_BATCH = 32
+Status = Literal["finished", "interrupted", "time"]
+
+
+class TrainingRun:
+    """A run of a task from wherever it stands. identity: what decides its weights, and the code's hash."""
+
+    def __init__(self, task: Task, identity: Mapping[str, Any]) -> None:
+        params, objective, files, device = task.params, task.objective, task.files, task.device
+        self.task, self.params, self.objective, self.output, self.device = task, params, objective, task.output, device
+        self.identity = dict(identity)
+        self.versions = versions()
+        self.progress, self.sums = Progress(), TermSums()
+        # Data
+        self.images = load_set(files.targets, files.train, files.landmarks, device)
+        self.validation: ImageSet | None = None
+        if files.validation is not None:
+            self.validation = load_set(files.targets, files.validation, files.landmarks, device)
+        self.batches = count_batches(len(self.images), task.choice.batch_size)
+        # Losses
+        self.faces = int(self.images.found.sum())
+        self.choice, losses, self.left_out = choose_losses(
+            params, task.choice, files.perceptual, files.perceptual_missing, self.faces, device
+        )
+        for name, reason in self.left_out.items():
+            say(f"{objective} trains without the {name} loss: {reason}")
+        # Networks
+        self.state = TrainingState(params, objective, self.choice, device)
+        self.runner = StepRunner(
+            self.state.generator,
+            self.state.discriminator,
+            losses,
+            self.state.optimisers,
+            active=final_weights(self.choice),
+            precision=params.precision,
+            compile=params.compile and device.type == "cuda",
+        )
+
+    def loop(self, stop: StopRequest, tracker: Tracker) -> Status:
+        """Train from the present position to the end, or until `stop` has a reason."""
+        params, state, progress = self.params, self.state, self.progress
+        for name in (GENERATOR, RUN):
+            (self.output / name).unlink(missing_ok=True)
+        with ExitStack() as stack:
+            writer = CheckpointWriter(self.output / "checkpoints", params.checkpoints)
+            stack.callback(writer.close)
+            fresh = stack.enter_context(self._fresh()) if params.degradation == "fresh" else None
+            done = progress.epoch * self.batches + progress.batch
+            display = stack.enter_context(Display(self.objective, params.epochs, self.batches, done))
+            saved = time.monotonic()
+
+            while progress.epoch < params.epochs:
+                # Draws of the epoch: functions of its number, not of what went before
+                started = time.monotonic()
+                draws = draw_epoch(
+                    params.seed,
+                    self.objective,
+                    progress.epoch,
+                    self.images.ids,
+                    self.choice.batch_size,
+                    params.flip,
+                    self.device,
+                )
+                blinds = None if fresh is None else fresh.take(progress.epoch, self.device)
+
+                # Batches
+                while progress.batch < self.batches:
+                    if reason := stop.reason():
+                        progress.epoch_seconds += time.monotonic() - started
+                        self._save(writer)
+                        writer.wait()
+                        tracker.finish("KILLED")
+                        return reason
+                    if time.monotonic() - saved > params.checkpoint_seconds:
+                        progress.epoch_seconds += time.monotonic() - started
+                        self._save(writer)
+                        started = saved = time.monotonic()
+                    place = progress.epoch + progress.batch / self.batches
+                    state.set_learning_rate(learning_rate_at(params, place))
+                    batch = self.images.batch(*draws.of(progress.batch), blinds)
+                    self.sums.add(self.runner.run(batch, weights_at(self.choice, place)))
+                    state.after_batch()
+                    progress.batch += 1
+                    display.batch()
+                    if progress.batch % CHECK_EVERY == 0:
+                        self.sums.check(self.objective, progress.epoch)
+
+                # End of the epoch: what has been trained is checked before it is measured and kept
+                self.sums.check(self.objective, progress.epoch)
+                progress.epoch_seconds += time.monotonic() - started
+                best = self._measure(tracker)
+                display.epoch(progress.epoch, progress.rows[-3:])
+                self._save(writer, best)
+                saved = time.monotonic()
+
+            # Results
+            writer.wait()
+            self._finish(tracker)
+            return "finished"
+
+    def start_tracking(self, track: TrackParams | None) -> Tracker:
+        """Begin the tracker's run, with the epochs trained so far."""
+        tags = {
+            "objective": self.objective,
+            "versions": self.versions,
+            "data": self.identity["data"],
+            "device": describe_device(self.device),
+        }
+        where = track or TrackParams(uri="")
+        tracker = start_tracking(where.uri, where.experiment, self.objective, self.identity["params"], tags)
+        for start in range(0, len(self.progress.rows), 3):
+            rows = self.progress.rows[start : start + 3]
+            tracker.log_metrics(named_by_step(rows), rows[0]["epoch"])
+        return tracker
+
+    def _measure(self, tracker: Tracker) -> bool:
+        """Close an epoch: validation, history, samples; returns whether it is the best one so far."""
+        params, progress = self.params, self.progress
+        number = progress.epoch + 1
+        last = number == params.epochs
+        sampled = last or number & (number - 1) == 0
+        validated = self.validation is not None and (last or number % params.validate_every == 0)
+        if sampled or validated:
+            self._recalibrate()
+        scores = (
+            validate(self.state.average, self.validation, VALIDATION_BATCH) if validated and self.validation else []
+        )
+        place = progress.epoch + (self.batches - 1) / self.batches
+        rows = history_rows(
+            number,
+            self.sums.means(),
+            weights_at(self.choice, place),
+            scores,
+            learning_rate_at(params, place),
+            progress.epoch_seconds,
+            self.batches * self.choice.batch_size,
+            self.device,
+        )
+        progress.rows += rows
+        progress.next_epoch()
+        self.sums = TermSums()
+        write_history(self.output / HISTORY, progress.rows)
+        tracker.log_metrics(named_by_step(rows), number)
+        if sampled:
+            shown = self.validation if self.validation else self.images
+            path = self.output / "samples" / f"epoch{number:05d}.png"
+            tracker.log_artifact(write_samples(self.state.average, shown, path))
+        better = bool(scores) and (progress.best is None or scores[-1]["psnr"] > progress.best)
+        if better:
+            progress.best = scores[-1]["psnr"]
+        return better
+
+    def _recalibrate(self) -> None:
+        """Measure the batch statistics of the averaged weights on the first training images."""
+        size = self.choice.batch_size
+        whole = min(self.batches, max(RECALIBRATION_IMAGES // size, 1))
+        recalibrate(self.state.average, (batch.blind for batch in iterate_batches(self.images, size, whole)))
+
+    def _finish(self, tracker: Tracker) -> None:
+        """Write the results; the record comes last."""
+        self._recalibrate()
+        write_history(self.output / HISTORY, self.progress.rows)
+        facts = {
+            **self.identity,
+            "versions": self.versions,
+            "images": len(self.images),
+            "faces": self.faces,
+            "validation_images": len(self.validation or ()),
+            "batches_per_epoch": self.batches,
+            "losses_left_out": self.left_out,
+        }
+        write_results(self.output, self.state, facts, self.progress, self.device)
+        tracker.log_artifact(self.output / GENERATOR)
+        tracker.log_artifact(self.output / RUN)
+
+    def _fresh(self) -> FreshBlinds:
+        targets = self.images.targets.cpu().numpy()
+        return FreshBlinds(targets, self.images.ids, self.objective, self.task.pairs, self.params.epochs)
+
+    def _save(self, writer: CheckpointWriter, best: bool = False) -> None:
+        """Write a checkpoint of the position, after a look at the terms."""
+        self.sums.check(self.objective, self.progress.epoch)
+        record = {
+            "identity": {name: value for name, value in self.identity.items() if name != "code"},
+            "code": self.identity["code"],
+            "versions": self.versions,
+            "progress": self.progress.record(),
+            "terms": self.sums.names,
+            "term_batches": self.sums.batches,
+        }
+        tensors = self.state.tensors() | random_state(self.device) | {"terms": self.sums.sums}
+        writer.save(Checkpoint(tensors, record), self.progress.epoch, self.progress.batch, best)
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Take up the position, the tensors and the history of a checkpoint."""
+        record = checkpoint.record
+        self.state.load(checkpoint.tensors)
+        set_random_state(checkpoint.tensors, self.device)
+        self.progress = Progress.of(record["progress"])
+        self.sums.names, self.sums.batches = tuple(record["terms"]), record["term_batches"]
+        self.sums.sums = checkpoint.tensors["terms"].to(self.device)
+        if self.progress.epoch < self.params.epochs:
+            say(f"{self.objective} goes on at epoch {self.progress.epoch + 1}, batch {self.progress.batch + 1}")
