@@ -60,7 +60,7 @@ def write_inputs(folder: Path, count: int = 24, epochs: int = 20, seed: int = 5)
     _write_targets(folder / "targets.parquet", ids, targets)
     write_text(folder / "split.csv", "id,part\n" + "".join(f"{name},test\n" for name in ids) + "A/A_0001,train\n")
     write_text(folder / "skipped.csv", "id,reason\nBroken/Broken_0001,not an image\n")
-    missing = {"missing": "torchvision's VGG19 is not in the mirror and there is no network."}
+    missing = {"missing": "vgg19 (VGG19) cannot be had: there is no network."}
     write_json(
         folder / "weights.json", {"files": {"niqe": {"file": "niqe.mat", "sha256": "ab" * 32}, "vgg19": missing}}
     )
@@ -152,7 +152,7 @@ def _write_model(folder: Path, epochs: int, seed: int) -> None:
             fall = np.exp(-epoch / 6) + 0.05 * draw.random()
             rows.append({"epoch": epoch, "step": step, "adversarial": 3 * draw.normal() - epoch * 0.2 * step})
             rows[-1] |= {"pixel": 0.08 + 0.15 * fall / step, "perceptual": 0.5 + fall, "penalty": 0.3 * fall * step}
-            rows[-1] |= {"attention": 0.0 if step == 1 else 4 + 10 * fall * step, "gap": 12 * fall + 2 * step}
+            rows[-1] |= {"attention": 0.0 if step == 1 else 4 + 10 * fall * step, "critic_gap": 12 * fall + 2 * step}
             rows[-1] |= {"psnr": 17 + 4 * (1 - fall) + (3 - step), "ssim": 0.4 + 0.2 * (1 - fall)}
     folder.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)

@@ -89,7 +89,8 @@ def test_the_table_says_what_was_run_and_that_it_is_not_lfw(built):
     assert "| Photographs | the embedded set of rendered faces: 10 of 5 people, 1 skipped |" in text
     assert "only show that everything works" in text
     assert "objective 1: 3" in text
-    assert "'vgg19' could not be had" in text
+    assert "- External file vgg19 (VGG19) cannot be had: there is no network." in text
+    assert "| Perceptual loss | left out: the weights of vgg19 could not be had |" in text
 
 
 class Reader(HTMLParser):
@@ -195,6 +196,11 @@ def test_a_broken_file_is_an_error_with_a_remedy(sources, tmp_path):
         gather(replace(sources, models={"objective1": tmp_path}))
 
 
+def test_the_page_draws_every_loss_of_the_history(html):
+    for title in ("Validation PSNR (dB)", "Critic's gap, real − restored", "Gradient penalty", "Attention loss"):
+        assert html.count(f'aria-label="{title} by epoch') == 2, title
+
+
 def test_hashes_name_the_data_behind_the_numbers(sources):
     found = hashes(gather(sources))
     assert {"targets", "split", "test pairs, objective1", "generator, objective2", "restored, sequence"} <= set(found)
@@ -202,7 +208,7 @@ def test_hashes_name_the_data_behind_the_numbers(sources):
 
 
 def test_a_misnamed_option_is_refused_with_an_example():
-    with pytest.raises(InputError, match="--pairs a.parquet has no name: write it as NAME=PATH"):
+    with pytest.raises(InputError, match=r"--pairs a\.parquet has no name: write it as NAME=PATH"):
         named_paths(["a.parquet"], "--pairs")
     with pytest.raises(InputError, match="--models names a twice"):
         named_paths(["a=b", "a=c"], "--models")

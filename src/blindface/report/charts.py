@@ -19,7 +19,7 @@ STEP_SIZES = {1: "32 px", 2: "64 px", 3: "128 px"}
 
 TERMS = {
     "psnr": "Validation PSNR (dB)",
-    "gap": "Critic's gap, real − restored",
+    "critic_gap": "Critic's gap, real − restored",
     "penalty": "Gradient penalty",
     "adversarial": "Adversarial loss",
     "pixel": "Pixel loss",
@@ -51,7 +51,12 @@ def draw_term(axes: Axes, history: pd.DataFrame, term: str, title: str) -> None:
         )
     set_title(axes, title, LINE_MARGINS[0])
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    epochs = np.unique(numeric(history, "epoch"))
+    if len(epochs) < 3:
+        axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        axes.set_xticks(epochs, [f"{epoch:.0f}" for epoch in epochs])
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     label_ends(axes, ends)
 

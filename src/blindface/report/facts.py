@@ -26,8 +26,7 @@ def run_facts(material: Material) -> list[Fact]:
         facts.append(("Training time", ", ".join(spent)))
     draws = {"fixed": "one fixed draw per image", "fresh": "a fresh draw at every epoch"}[params.train.degradation]
     facts.append(("Degradation in training", f"{draws}; test images always have one fixed draw"))
-    backbone = params.train.perceptual.backbone
-    facts.append(("Perceptual loss", "none" if backbone == "none" else f"{backbone}: {_layers(material)}"))
+    facts.append(("Perceptual loss", _perceptual(material)))
     detector = "" if params.landmarks.detector == "none" else f", detector {params.landmarks.detector}"
     facts.append(("Landmarks", f"{params.landmarks.backend}{detector}"))
     facts.append(("LPIPS", f"{params.evaluate.lpips} backbone"))
@@ -79,8 +78,13 @@ def _duration(seconds: float) -> str:
     return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _layers(material: Material) -> str:
-    return ", ".join(material.params.train.perceptual.layers)
+def _perceptual(material: Material) -> str:
+    chosen = material.params.train.perceptual
+    if chosen.backbone == "none":
+        return "none"
+    if "missing" in material.weights.get(chosen.backbone, {}):
+        return f"left out: the weights of {chosen.backbone} could not be had"
+    return f"{chosen.backbone}: {', '.join(chosen.layers)}"
 
 
 def caveats(material: Material) -> list[str]:
@@ -101,8 +105,8 @@ def caveats(material: Material) -> list[str]:
 
 
 def run_records(material: Material) -> list[tuple[str, list[Fact]]]:
-    """Per objective what its run.json records as plain values: durations, device, run ids."""
-    records = []
+    """What the data check counted, and per objective what its run.json records: durations, device, hashes."""
+    records = [("Check of the data", _flatten(material.checked))] if material.checked else []
     for name in OBJECTIVES:
         if name in material.runs:
             facts = [
@@ -110,7 +114,7 @@ def run_records(material: Material) -> list[tuple[str, list[Fact]]]:
                 for key, value in _flatten(material.runs[name])
                 if not key.startswith(("params.", "pairs."))
             ]
-            records.append((name.replace("objective", "Objective "), facts[:40]))
+            records.append((f"Training record, {_label(name)}", facts[:40]))
     return records
 
 

@@ -193,9 +193,9 @@ def _read_data(material: Material) -> None:
         material.checked = read_json(sources.checked)
     if sources.weights is not None and sources.weights.exists():
         material.weights = read_json(sources.weights).get("files", {})
-    for name, entry in sorted(material.weights.items()):
+    for _, entry in sorted(material.weights.items()):
         if "missing" in entry:
-            material.lack(f"External weights '{name}' could not be had: {str(entry['missing']).rstrip('.')}.")
+            material.lack(f"External file {str(entry['missing']).rstrip('.')}.")
 
 
 def _note_missing_pictures(material: Material) -> None:

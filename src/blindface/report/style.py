@@ -99,7 +99,12 @@ def panels(
         x = place % columns * size[0] + left
         y = height - head - (place // columns + 1) * size[1] + bottom
         box = (x / width, y / height, (size[0] - left - right) / width, (size[1] - top - bottom) / height)
-        axes.append(figure.add_axes(box))
+        panel = figure.add_axes(box)
+        # fixed places: matplotlib would measure every tick label, three times per drawing, to find them itself
+        panel.set_title("", y=1.0)
+        panel.xaxis.set_label_coords(0.5, -0.24 / (size[1] - top - bottom))
+        panel.yaxis.set_label_coords(0, 0.5)
+        axes.append(panel)
     if title:
         figure.text(0.1 / width, 1 - 0.1 / height, title, va="top", fontsize=10.5, fontweight="bold")
     return figure, axes

@@ -202,8 +202,7 @@ def _look_up(scores: Mapping[str, Scores], method: Method, name: str | None) -> 
 
 
 def _unavailable(reason: str | None, notes: Notes) -> Cell:
-    sentence = (reason or "No number was written.").rstrip(".") + "."
-    return Cell("n/a", notes.number(sentence[0].upper() + sentence[1:]))
+    return Cell("n/a", notes.number((reason or "No number was written").rstrip(".") + "."))
 
 
 def _ours(scores: Mapping[str, Scores], name: str | None) -> Callable[[Method, Notes], Cell]:

@@ -1,0 +1,161 @@
+"""The page's pictures of faces: examples, outputs of the steps and degradations, as data URIs with their captions."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+from PIL import Image as Pillow
+
+from blindface.images import Image
+from blindface.params import OBJECTIVES, DegradationParams, Objective
+from blindface.report.analysis import Example, choose_examples, mildest_to_strongest, relative
+from blindface.report.catalogue import DRAWS, METHODS
+from blindface.report.figures import title_of
+from blindface.report.material import Material
+from blindface.report.montage import draw_text
+from blindface.report.scores import decimals
+
+SEQUENCE_EXAMPLES = 4
+STEP_EXAMPLES = 3
+DEGRADED_EXAMPLES = 6
+
+
+def data_uri(image: Image) -> Markup:
+    """An image (H, W, 3) uint8 as a lossless WebP data URI."""
+    buffer = io.BytesIO()
+    Pillow.fromarray(image).save(buffer, format="WEBP", lossless=True, quality=60, method=1)
+    return Markup("data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode())
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A drawn parameter of one image: symbol, printed value, and its place from mild (0) to strong (1) in the range."""
+
+    symbol: str
+    meaning: str
+    value: str
+    place: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """A picture card: `left` and `right` are compared, `target` stands beside them; any may be absent."""
+
+    title: str
+    score: str
+    left: Markup | None
+    right: Markup | None
+    target: Markup | None
+    draws: Sequence[Draw]
+    pixelated: bool
+
+
+def example_groups(material: Material) -> list[dict[str, Any]]:
+    """Per method its cards: best, median, worst and random test images."""
+    groups = []
+    for method in METHODS:
+        if method.name == method.blind or method.objective is None or method.name not in material.sources.restored:
+            continue
+        count = material.params.report.examples
+        frame = material.per_image.get(method.name)
+        if frame is None:
+            frame = pd.DataFrame({"id": material.test_ids()})
+        if method.name == "sequence":
+            count = min(count, SEQUENCE_EXAMPLES)
+        chosen = choose_examples(frame, count, material.params.report.seed, method.name)
+        cards = _cards(material, method.name, method.objective, chosen)
+        if cards:
+            title = method.label.capitalize() if method.name == "sequence" else title_of(method.name)
+            groups.append({"name": method.name, "title": title, "cards": cards})
+    return groups
+
+
+def _cards(material: Material, method: str, objective: Objective, chosen: Sequence[Example]) -> list[Card]:
+    ids = [example.id for example in chosen]
+    left, right, target = (
+        _uris(material.pictures(kind, name, ids), len(ids))
+        for kind, name in (("blind", objective), ("restored", method), ("target", ""))
+    )
+    if not any(right):
+        return []
+    size = getattr(material.params.pairs, objective).u
+    return [
+        Card(
+            example.rank,
+            _score(example),
+            left[n],
+            right[n],
+            target[n],
+            _drawn(material, objective, example.id),
+            size < 128,
+        )
+        for n, example in enumerate(chosen)
+    ]
+
+
+def _uris(stack: Image | None, count: int) -> list[Markup | None]:
+    return [None] * count if stack is None else [data_uri(image) for image in stack]
+
+
+def _score(example: Example) -> str:
+    if example.metric is None or example.value is None:
+        return ""
+    label = example.metric.replace("lpips_", "LPIPS ").replace("psnr", "PSNR")
+    return f"{label} {example.value:.{decimals([example.value])}f}"
+
+
+def _drawn(material: Material, objective: Objective, image: str) -> list[Draw]:
+    frame = material.draws.get(objective)
+    row = None if frame is None else frame[frame["id"] == image]
+    if row is None or row.empty:
+        return []
+    ranges: DegradationParams = getattr(material.params.pairs, objective)
+    result = []
+    for name, (symbol, meaning, _) in DRAWS.items():
+        values = row[name].to_numpy(float)
+        place = float(relative(values, ranges, name)[0])
+        result.append(Draw(symbol, meaning, draw_text(float(values[0]), name), place))
+    return result
+
+
+def step_groups(material: Material) -> list[dict[str, Any]]:
+    """Per objective the outputs of the three steps, between the blind image and the original."""
+    groups = []
+    for objective in OBJECTIVES:
+        ids = material.step_ids(objective)[:STEP_EXAMPLES]
+        steps = material.steps(objective, ids)
+        if steps is None:
+            continue
+        stacks = [material.pictures("blind", objective, ids), *steps, material.pictures("target", "", ids)]
+        heads = ["blind", "step 1, 32 px", "step 2, 64 px", "step 3, 128 px", "original"]
+        columns = [_uris(stack, len(ids)) for stack in stacks]
+        small = [stack is not None and stack.shape[1] < 128 for stack in stacks]
+        groups.append(
+            {"title": title_of(objective), "small": small, "heads": heads, "rows": list(zip(*columns, strict=True))}
+        )
+    return groups
+
+
+def degradation_groups(material: Material) -> list[dict[str, Any]]:
+    """Per objective the blind images from the mildest to the strongest draw."""
+    groups = []
+    for objective in OBJECTIVES:
+        draws = material.draws.get(objective)
+        if draws is None:
+            continue
+        ids = mildest_to_strongest(draws, getattr(material.params.pairs, objective), DEGRADED_EXAMPLES)
+        blind = _uris(material.pictures("blind", objective, ids), len(ids))
+        target = _uris(material.pictures("target", "", ids), len(ids))
+        size = getattr(material.params.pairs, objective).u
+        cards = [
+            Card("", "", blind[n], None, target[n], _drawn(material, objective, image), size < 128)
+            for n, image in enumerate(ids)
+        ]
+        groups.append({"title": title_of(objective), "cards": cards})
+    return groups
