@@ -99,6 +99,9 @@ class YuNet:
             self._networks.put(self._load())
 
     def _load(self) -> Any:
+        log = cv2.utils.logging
+        level = log.getLogLevel()
+        log.setLogLevel(log.LOG_LEVEL_ERROR)  # OpenCV 5 warns that its new engine has no choice of target
         try:
             # every candidate above the score is kept: 5000 is OpenCV's default limit before overlaps are removed
             return cv2.FaceDetectorYN.create(str(self.path), "", (128, 128), self.score, OVERLAP, 5000)
@@ -106,6 +109,8 @@ class YuNet:
             raise ExternalFileError(
                 f"{self.path} cannot be read as the YuNet face detector: delete it and fetch the weights again"
             ) from error
+        finally:
+            log.setLogLevel(level)
 
     def __call__(self, images: Image) -> list[Faces]:
         """Faces of each picture; the order of the result is that of the pictures, whatever the threads do."""
