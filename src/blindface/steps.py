@@ -143,6 +143,8 @@ class StepRunner:
         self.precision = precision
         self.average_gradients = average_gradients
         self.device = next(generator.parameters()).device
+        if self.device.type == "cuda" and losses.perceptual is not None:
+            losses.perceptual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if compile:
             # PyTorch limits the graphs per function; those of an earlier runner would count.
             torch.compiler.reset()
@@ -190,7 +192,7 @@ class StepRunner:
 
     def _critic_region(self, real: Tensor, fake: Tensor, mix: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         losses, critic = self.losses, self.discriminator
-        real_scores, fake_scores = critic(real, step), critic(fake, step)
+        real_scores, fake_scores = critic(torch.cat([real, fake.to(real.dtype)]), step, groups=2).chunk(2)
         distance = critic_loss(real_scores, fake_scores)
         penalty = losses.gradient_penalty(critic, real, fake, step, mix)
         away = drift(real_scores)

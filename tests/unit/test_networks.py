@@ -60,12 +60,20 @@ def test_deviation_channel_equals_a_plain_concatenation() -> None:
     joined = torch.cat([features, deviation.expand(5, 1, 16, 16)], dim=1)
     last = discriminator.last
     expected = F.conv2d(joined, last.weight * (2 / (33 * 9)) ** 0.5, last.bias, padding=1)
-    torch.testing.assert_close(discriminator._convolve_with_deviation(features), expected)
+    torch.testing.assert_close(discriminator._convolve_with_deviation(features, 1), expected)
 
 
 def test_batch_deviation_of_a_known_batch() -> None:
     features = torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1).expand(2, 4, 2, 2)
     assert batch_deviation(features).item() == pytest.approx(1.0)  # population deviation of {1, 3}
+
+
+def test_batches_in_a_row_do_not_see_each_other() -> None:
+    torch.manual_seed(0)
+    discriminator = Discriminator(4)
+    first, second = torch.randn(3, 3, 32, 32), 5 * torch.randn(3, 3, 32, 32)
+    together = discriminator(torch.cat([first, second]), 1, groups=2)
+    torch.testing.assert_close(together, torch.cat([discriminator(first, 1), discriminator(second, 1)]))
 
 
 def test_scores_are_float32_under_autocast() -> None:

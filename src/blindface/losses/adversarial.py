@@ -8,7 +8,7 @@ with z on the straight line between a target and an output.
 
 from __future__ import annotations
 
-from torch import Tensor, autograd, func, nn
+from torch import Tensor, autograd, func, linalg, nn
 
 from blindface.losses.pixel import in_full
 
@@ -58,5 +58,5 @@ class GradientPenalty(nn.Module):
         else:
             between = between.requires_grad_()
             (gradients,) = autograd.grad(discriminator(between, step).sum(), between, create_graph=True)
-        norms: Tensor = in_full(gradients).flatten(1).norm(2, dim=1)
+        norms: Tensor = linalg.vector_norm(in_full(gradients), dim=(1, 2, 3))
         return (norms - 1.0).square().mean()
