@@ -141,6 +141,13 @@ def test_expected_points_of_a_turned_face_come_from_its_five_points() -> None:
     assert np.isnan(expected[1]).all()
 
 
+def test_expected_points_of_a_whole_face_do_not_follow_a_wrong_outline() -> None:
+    points = posed(25, -8)
+    wrong = points.copy()
+    wrong[:17] += 20
+    assert expected_points(wrong[None], 128)[0] == pytest.approx(points, abs=0.01)
+
+
 def test_mean_shape_is_complete_and_symmetric() -> None:
     shape = mean_shape()
     assert np.isfinite(shape).all()

@@ -19,7 +19,7 @@ from blindface.landmarks.pickled import read_tensors
 from blindface.landmarks.pose import expected_points
 
 CROP = 64
-SPREAD = 0.3
+SPREADS = (0.3, 0.2)
 """Standard deviation of the places where a point is expected, in inter-ocular distances (docs/landmarks.md)."""
 
 
@@ -84,13 +84,23 @@ class CompressedFanBackend:
     def __call__(self, images: Image, faces: NDArray[Any]) -> Points:
         """(N, H, W, 3) uint8 pictures, (N, 15) faces of the detector -> points (N, 68, 2) in pixels of the pictures."""
         crops, corners, factors = square_crops(images, faces[:, :4], self.margin, CROP)
-        expected = expected_points(faces[:, 5:].reshape(-1, 5, 2), images.shape[1])
-        apart = np.linalg.norm(faces[:, 5:7] - faces[:, 7:9], axis=1) / factors[:, 0, 0]
-        inside = to_crops(expected, corners, factors)
-        points = [np.empty((0, 68, 2), np.float32)]
+        five = faces[:, 5:].reshape(-1, 5, 2)
+        found = [np.empty((0, 68, 2), np.float32)]
         for first in range(0, len(crops), self.batch_size):
             part = slice(first, first + self.batch_size)
             with torch.inference_mode():
                 heatmaps = self._network(to_unit(torch.from_numpy(crops[part]).to(self.device)))
-                points.append(peaks(near(heatmaps, inside[part], SPREAD * apart[part]))[0])
-        return from_crops(np.concatenate(points), corners, factors)
+                found.append(self._points(heatmaps, five[part], corners[part], factors[part], images.shape[1]))
+        return np.concatenate(found)
+
+    @staticmethod
+    def _points(
+        heatmaps: torch.Tensor, five: NDArray[Any], corners: NDArray[Any], factors: NDArray[Any], size: int
+    ) -> Points:
+        """Peaks near the places that the five points promise, then again near those that the first peaks promise."""
+        apart = np.linalg.norm(five[:, 0] - five[:, 1], axis=1) / factors[:, 0, 0]
+        known = five
+        for spread in SPREADS:
+            expected = to_crops(expected_points(known, size), corners, factors)
+            known = from_crops(peaks(near(heatmaps, expected, spread * apart))[0], corners, factors)
+        return known

@@ -1,8 +1,9 @@
 """Head pose from 68 points: an estimate for sorting faces and for scores by subgroup, good to several degrees.
 
-The face's mean shape in space is a table of our own, drawn up from adult proportions in millimetres: eye centres 63 mm
-apart, nose 41 mm from the bridge to the tip, which stands 20 mm before the bridge, mouth 52 mm wide. OpenCV finds the
-rotation that projects the table onto the points (SQPnP, Terzakis & Lourakis 2020).
+The face's mean shape in space is a table of our own in millimetres, for eyes 63 mm apart. Across and down it is the
+mean of LFW's faces that look into the camera (PFLD's points, averaged with their mirror image); the depths follow adult
+proportions: the tip of the nose stands 30 mm before the eyes' inner corners, the ears lie 72 mm behind them. OpenCV
+finds the rotation that projects the table onto the points (SQPnP, Terzakis & Lourakis 2020).
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from blindface.landmarks.geometry import MIRRORED, five_points
 
 _LEFT_HALF: dict[int, tuple[float, float, float]] = {
     # x to the right, y down, z away from the viewer, mm; the origin lies between the inner corners of the eyes
-    **{0: (-73, 2, 72), 1: (-72, 20, 70), 2: (-70, 38, 66), 3: (-66, 56, 58), 4: (-58, 72, 46), 5: (-46, 86, 31)},
-    **{6: (-31, 97, 17), 7: (-15, 104, 8), 8: (0, 107, 4)},
-    **{17: (-60, -18, 14), 18: (-52, -26, 4), 19: (-41, -29, -2), 20: (-29, -27, -6), 21: (-17, -22, -8)},
-    **{27: (0, -2, -10), 28: (0, 12, -16), 29: (0, 26, -23), 30: (0, 39, -30)},
-    **{31: (-15, 48, -8), 32: (-8, 51, -14), 33: (0, 53, -18)},
-    **{36: (-46, 1, 11), 37: (-37, -5, 3), 38: (-26, -5, 1), 39: (-17, 2, 4), 40: (-26, 5, 2), 41: (-36, 5, 4)},
-    **{48: (-26, 72, 2), 49: (-16, 67, -7), 50: (-6, 64, -12), 51: (0, 66, -13)},
-    **{57: (0, 82, -10), 58: (-7, 82, -9), 59: (-16, 79, -5)},
-    **{60: (-22, 72, 0), 61: (-7, 71, -8), 62: (0, 72, -9), 66: (0, 73, -9), 67: (-7, 73, -8)},
+    **{0: (-76, 1, 72), 1: (-75, 21, 70), 2: (-73, 41, 66), 3: (-68, 61, 58), 4: (-60, 79, 46), 5: (-49, 94, 31)},
+    **{6: (-34, 106, 17), 7: (-18, 115, 8), 8: (0, 118, 4)},
+    **{17: (-57, -12, 14), 18: (-48, -19, 4), 19: (-36, -21, -2), 20: (-24, -19, -6), 21: (-13, -15, -8)},
+    **{27: (0, -2, -10), 28: (0, 10, -16), 29: (0, 21, -23), 30: (0, 33, -30)},
+    **{31: (-15, 42, -8), 32: (-8, 45, -14), 33: (0, 47, -18)},
+    **{36: (-44, 1, 11), 37: (-36, -3, 3), 38: (-26, -3, 1), 39: (-18, 2, 4), 40: (-26, 4, 2), 41: (-36, 4, 4)},
+    **{48: (-28, 65, 2), 49: (-18, 60, -7), 50: (-7, 58, -12), 51: (0, 60, -13)},
+    **{57: (0, 81, -10), 58: (-8, 80, -9), 59: (-19, 75, -5)},
+    **{60: (-25, 65, 0), 61: (-8, 64, -8), 62: (0, 65, -9), 66: (0, 71, -9), 67: (-8, 70, -8)},
 }
 
 
@@ -40,6 +41,9 @@ def mean_shape() -> NDArray[np.float64]:
 
 STEADY = (*range(27, 36), *range(36, 48), 48, 54)
 """Nose, eyes and corners of the mouth: the outline slides along a turned head, brows and lips move by themselves."""
+
+INNER = slice(17, 68)
+"""All points but the outline."""
 
 DISTANCE = 4.0
 """Focal length over the side of the picture: a portrait from some metres, so that perspective hardly matters."""
@@ -75,15 +79,18 @@ def head_poses(points: NDArray[Any], size: int) -> NDArray[np.float32]:
     return poses
 
 
-def expected_points(five: NDArray[Any], size: int) -> NDArray[np.float64]:
-    """Where the 68 points are to be expected, from eyes, tip of the nose and corners of the mouth alone.
+def expected_points(known: NDArray[Any], size: int) -> NDArray[np.float64]:
+    """Where the 68 points are to be expected, from some of them.
 
-    five: (N, 5, 2) in pixels of a picture with `size` px a side. The mean shape is turned so that its five points fall
-    on them, and projected. Returns (N, 68, 2), NaN where the five are not known or no rotation fits.
+    known: in pixels of a picture with `size` px a side, either (N, 5, 2), eyes, tip of the nose and corners of the
+    mouth, or (N, 68, 2), of which those inside the face count. The mean shape is turned so that it falls on them, and
+    projected. Returns (N, 68, 2), NaN where what is known is NaN or no rotation fits.
     """
-    expected = np.full((len(five), 68, 2), np.nan)
-    for place, seen in enumerate(np.asarray(five, np.float64)):
-        solved = _solve(_FIVE_SHAPE, seen, size) if np.isfinite(seen).all() else None
+    whole = known.shape[1] == 68
+    shape = mean_shape()[INNER] if whole else _FIVE_SHAPE
+    expected = np.full((len(known), 68, 2), np.nan)
+    for place, seen in enumerate(np.asarray(known[:, INNER] if whole else known, np.float64)):
+        solved = _solve(shape, seen, size) if np.isfinite(seen).all() else None
         if solved is not None:
             expected[place] = cv2.projectPoints(mean_shape(), *solved, _camera(size), None)[0][:, 0]
     return expected
