@@ -15,7 +15,14 @@ from blindface.errors import BlindfaceError
 from blindface.params import validate
 
 # A stage's parameters reach it by value, and its paths by the rule: these modules cannot change a result.
-NOT_FOLLOWED = ("blindface.cli", "blindface.cli.app", "blindface.params", "blindface.progress", "blindface.tracking")
+NOT_FOLLOWED = (
+    "blindface.cli",
+    "blindface.cli.app",
+    "blindface.params",
+    "blindface.progress",
+    "blindface.tracking",
+    "blindface.version",
+)
 
 
 def absolute_mirror() -> None:

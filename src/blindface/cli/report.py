@@ -40,7 +40,7 @@ def report(
     --images data/scores/objective1.parquet --models objective1=data/models/objective1 --output reports
     """
     from blindface.report import Sources, build_report
-    from blindface.report.facts import describe_commit
+    from blindface.version import find_commit
 
     sources = Sources(
         params=load_params(params),
@@ -56,7 +56,7 @@ def report(
         skipped=skipped,
         weights=weights,
     )
-    build_report(sources, output, photographs, describe_commit(Path.cwd()))
+    build_report(sources, output, photographs, find_commit())
 
 
 def named_paths(values: list[str], option: str) -> dict[str, Path]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from blindface.params import OBJECTIVES
@@ -133,18 +131,3 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[Fact]:
 def versions(material: Material) -> list[Fact]:
     """Versions of the libraries that computed the metrics."""
     return sorted({(name, str(value)) for score in material.scores.values() for name, value in score.versions.items()})
-
-
-def describe_commit(folder: Path) -> str | None:
-    """The commit of the working tree around `folder`, with a word if files differ from it; None outside of git."""
-    try:
-        commit = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return f"{commit} with uncommitted changes" if changed else commit
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout.strip()

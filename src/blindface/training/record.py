@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
@@ -20,6 +19,7 @@ from blindface.networks import count_parameters
 from blindface.params import Objective, PairsParams, TrainParams
 from blindface.training.position import Progress, now
 from blindface.training.state import TrainingState
+from blindface.version import find_commit
 
 FORMAT = 1
 """Raised when checkpoints of older code can no longer be continued."""
@@ -54,16 +54,6 @@ def versions() -> dict[str, str | None]:
         "numpy": np.__version__,
         "opencv": cv2.__version__,
     }
-
-
-def find_commit() -> str | None:
-    """`git describe` of the repository that holds this code, or None where there is none."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip() or None
 
 
 def hash_code() -> str:
