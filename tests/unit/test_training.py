@@ -26,6 +26,7 @@ from blindface.errors import ParameterError, TrainingError
 from blindface.images import resize
 from blindface.model_file import load_generator
 from blindface.params import Params, validate
+from blindface.training import engine
 from blindface.training.checkpoint import BEST, list_checkpoints, load_checkpoint
 from blindface.training.engine import TrainFiles, train
 from blindface.training.resume import only_one
@@ -63,11 +64,13 @@ def write_part(path: Path, ids: list[str], size: int, targets: np.ndarray) -> No
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny tensors gain nothing from threads, which many tests at once would only fight for."""
+def _quiet_process() -> Iterator[None]:
+    """One thread, since tiny tensors gain nothing from more; one code, though someone may edit it meanwhile."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "hash_code", lambda: "code")
+        yield
     torch.set_num_threads(before)
 
 
@@ -245,6 +248,23 @@ def test_a_finished_run_of_other_parameters_makes_way_once_its_results_are_gone(
     assert train(params.train, "objective1", files, tmp_path, pairs=params.pairs) == "finished"
     assert "params.train.epochs: 2 -> 1" in capsys.readouterr().err
     assert json.loads((tmp_path / "run.json").read_text())["params"]["train"]["epochs"] == 1
+
+
+def test_results_of_other_code_stay_but_do_not_stand_in_for_a_new_run(
+    files: TrainFiles,
+    whole_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "hash_code", lambda: "newer code")
+    params = params_with()
+    assert train(params.train, "objective1", files, whole_run, pairs=params.pairs) == "finished"
+    assert "trained by another version of the code: --restart" in capsys.readouterr().err
+    shutil.copytree(whole_run / "checkpoints", tmp_path / "checkpoints")
+    train(params.train, "objective1", files, tmp_path, pairs=params.pairs, time_limit=0.0)
+    assert "training anew" in capsys.readouterr().err
+    assert [path.name for path in list_checkpoints(tmp_path / "checkpoints")] == ["epoch00000-batch000001.safetensors"]
 
 
 def test_an_exploded_loss_stops_the_run_and_keeps_the_good_checkpoint(files: TrainFiles, tmp_path: Path) -> None:

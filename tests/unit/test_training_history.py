@@ -82,9 +82,7 @@ def test_a_bad_term_is_named_even_if_later_batches_are_good(bad: float) -> None:
     sums = TermSums()
     sums.add({"pixel/1": torch.tensor(1.0), "penalty/2": torch.tensor(bad)})
     sums.add({"pixel/1": torch.tensor(1.0), "penalty/2": torch.tensor(1.0)})
-    with pytest.raises(
-        TrainingError, match=r"objective2 exploded in epoch 5, step 2: penalty .*gradient"
-    ):
+    with pytest.raises(TrainingError, match=r"objective2 exploded in epoch 5, step 2: penalty .*gradient"):
         sums.check("objective2", 4)
 
 
