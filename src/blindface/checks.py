@@ -72,7 +72,7 @@ def check_data(
             for objective, number in counts.items()
             if number
         },
-        **({} if landmarks is None else check_landmarks(landmarks, table["id"].tolist())),
+        **({} if landmarks is None else check_landmarks(landmarks, sorted(parts))),
         "hashes": hashes,
     }
     write_json(output, result)

@@ -41,7 +41,8 @@ def test_schema_file_is_generated_from_the_models():
         ({"train": {"objective1": {"batchsize": 3}}}, "'train.objective1.batchsize', did you mean 'batch_size'?"),
         ({"train": {"zzz": 3}}, "known keys here: seed, epochs"),
         ({"train": {"epochs": 0}}, "'train.epochs' is 0: input should be greater than or equal to 1"),
-        ({"train": {"epochs": "3"}}, "'train.epochs' is '3': input should be a valid integer"),
+        ({"train": {"epochs": "three"}}, "'train.epochs' is 'three': input should be a valid integer"),
+        ({"train": {"epochs": 3.5}}, "'train.epochs' is 3.5: input should be a valid integer"),
         ({"pairs": {"objective1": {"k": [5, 1]}}}, "range k must be ordered"),
         ({"pairs": {"objective2": {"q": [0, 100]}}}, "range q must be ordered and lie within [1, 100]"),
         ({"fetch": {"source": "folder"}}, "source 'folder' needs fetch.folder"),
@@ -91,3 +92,7 @@ def test_every_key_has_a_description():
     lines = list(describe(Params()))
     assert any(line.startswith('train.objective2.encoder = "plain"') for line in lines)
     assert not [line for line in lines if line.endswith("None") or line.endswith("  ")]
+
+
+def test_numbers_as_text_are_read_as_numbers():
+    assert validate({"train": {"epochs": "3"}}).train.epochs == 3  # as from `snakemake --config "train={epochs: 3}"`

@@ -60,7 +60,7 @@ def test_the_full_experiment_plans_without_a_network(tmp_path):
     ("values", "sentence"),
     [
         (["train={epoch: 3}"], "unknown parameter 'train.epoch', did you mean 'epochs'?"),
-        (["train={epochs: 0}"], "parameter 'train.epochs' is 0"),
+        (["train={epochs: 0}"], "parameter 'train.epochs' is '0': input should be greater than or equal to 1"),
     ],
 )
 def test_a_bad_parameter_stops_before_any_rule_with_one_sentence(tmp_path, values, sentence):

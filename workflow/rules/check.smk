@@ -15,6 +15,8 @@ rule check_data:
         "logs/check_data.log",
     benchmark:
         "logs/benchmarks/check_data.tsv"
+    conda:
+        "../envs/blindface.yaml"
     params:
         slice=EXPERIMENT.slice("split", "pairs"),
         pairs=lambda wildcards, input: " ".join(

@@ -3,7 +3,6 @@ from experiment import Experiment, absolute_mirror
 
 absolute_mirror()
 EXPERIMENT = Experiment(config, workflow.basedir)
-TRACK = EXPERIMENT.slice("track")
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
 

@@ -15,6 +15,8 @@ rule evaluate:
         "logs/evaluate.{method}.log",
     benchmark:
         "logs/benchmarks/evaluate.{method}.tsv"
+    conda:
+        "../envs/blindface.yaml"
     threads: 2
     params:
         slice=EXPERIMENT.slice("evaluate"),

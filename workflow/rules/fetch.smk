@@ -15,6 +15,8 @@ rule fetch_photographs:
         "logs/fetch_photographs.log",
     benchmark:
         "logs/benchmarks/fetch_photographs.tsv"
+    conda:
+        "../envs/blindface.yaml"
     threads: 8
     params:
         slice=EXPERIMENT.slice("fetch.source", "fetch.folder", "fetch.embedded"),
@@ -33,6 +35,8 @@ rule fetch_weights:
         "logs/fetch_weights.log",
     benchmark:
         "logs/benchmarks/fetch_weights.tsv"
+    conda:
+        "../envs/blindface.yaml"
     params:
         slice=EXPERIMENT.weights_slice(),
         # Another mirror may hold what was missing before.
@@ -54,6 +58,8 @@ rule make_targets:
         "logs/make_targets.log",
     benchmark:
         "logs/benchmarks/make_targets.tsv"
+    conda:
+        "../envs/blindface.yaml"
     threads: 8
     params:
         slice=EXPERIMENT.slice(

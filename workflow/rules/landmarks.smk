@@ -14,6 +14,8 @@ rule detect_landmarks:
         "logs/detect_landmarks.log",
     benchmark:
         "logs/benchmarks/detect_landmarks.tsv"
+    conda:
+        "../envs/blindface.yaml"
     threads: 8
     params:
         slice=EXPERIMENT.slice("landmarks"),

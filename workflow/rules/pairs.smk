@@ -12,6 +12,8 @@ rule degrade:
         "logs/degrade.{objective}.{part}.log",
     benchmark:
         "logs/benchmarks/degrade.{objective}.{part}.tsv"
+    conda:
+        "../envs/blindface.yaml"
     threads: 8
     params:
         slice=lambda wildcards: EXPERIMENT.pairs_slice(wildcards.objective),

@@ -50,6 +50,8 @@ rule write_report:
         "logs/write_report.log",
     benchmark:
         "logs/benchmarks/write_report.tsv"
+    conda:
+        "../envs/blindface.yaml"
     params:
         slice=EXPERIMENT.slice(
             "fetch",

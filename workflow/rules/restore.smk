@@ -1,17 +1,14 @@
 # The test part through each method.
 
 
-def models_of(wildcards):
-    return expand(
-        rules.train.output.generator, objective=METHODS[wildcards.method]["models"]
-    )
-
-
 rule restore:
     input:
         targets=rules.make_targets.output.targets,
         pairs=lambda wildcards: f"data/pairs/{METHODS[wildcards.method]['pairs']}/test.parquet",
-        models=models_of,
+        models=lambda wildcards: expand(
+            "data/models/{objective}/generator.safetensors",
+            objective=METHODS[wildcards.method]["models"],
+        ),
         code=EXPERIMENT.modules("restore"),
     output:
         restored="data/restored/{method}.parquet",
@@ -19,6 +16,8 @@ rule restore:
         "logs/restore.{method}.log",
     benchmark:
         "logs/benchmarks/restore.{method}.tsv"
+    conda:
+        "../envs/blindface.yaml"
     threads: 2
     resources:
         gpu=1,
@@ -45,6 +44,8 @@ rule restore_steps:
         "logs/restore_steps.{objective}.log",
     benchmark:
         "logs/benchmarks/restore_steps.{objective}.tsv"
+    conda:
+        "../envs/blindface.yaml"
     params:
         slice=EXPERIMENT.slice("restore", "report.examples"),
     message:

@@ -11,6 +11,8 @@ rule split:
         "logs/split.log",
     benchmark:
         "logs/benchmarks/split.tsv"
+    conda:
+        "../envs/blindface.yaml"
     params:
         slice=EXPERIMENT.slice("split"),
     message:

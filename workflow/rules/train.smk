@@ -18,15 +18,20 @@ rule train:
         "logs/train.{objective}.log",
     benchmark:
         "logs/benchmarks/train.{objective}.tsv"
-    threads: 2
+    conda:
+        "../envs/blindface.yaml"
+    # One card trains one objective at a time; on the CPU both train side by side, one core each.
+    threads: 1 if EXPERIMENT.values["train"]["device"] == "cpu" else 2
     resources:
-        gpu=1,
+        gpu=0 if EXPERIMENT.values["train"]["device"] == "cpu" else 1,
+        # Not among the params: where a run is tracked changes no result, so it must not retrain.
+        tracking=EXPERIMENT.slice("track"),
     params:
         slice=lambda wildcards: EXPERIMENT.train_slice(wildcards.objective),
         folder=lambda wildcards, output: os.path.dirname(output.generator),
     message:
         "Training {wildcards.objective}"
     shell:
-        "blindface train --params {params.slice:q} --params {TRACK:q} --objective {wildcards.objective}"
+        "blindface train --params {params.slice:q} --params {resources.tracking:q} --objective {wildcards.objective}"
         " --targets {input.targets} --train {input.train} --validation {input.validation}"
         " --landmarks {input.landmarks} --weights {input.weights} --output {params.folder} 2>&1 | tee {log}"

@@ -98,8 +98,8 @@ def validate(values: Mapping[str, Any], origin: str = "parameters") -> Params:
     # Merged first, so that a partial block of objective 2 keeps objective 2's other defaults.
     values = merge(Params().model_dump(mode="json"), values)
     try:
-        # JSON mode: lists become tuples, while text for a number stays an error
-        return Params.model_validate_json(json.dumps(values), strict=True)
+        # JSON mode takes lists for tuples. Not strict: Snakemake's --config hands numbers over as text.
+        return Params.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise explain(error, Params, origin) from None
 
