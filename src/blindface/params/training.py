@@ -54,9 +54,9 @@ class ObjectiveParams(Block):
     encoder: Literal["none", "plain", "residual"] = setting(
         "none", "none: the blind image is 16x16; plain: the paper's encoder from 128x128; residual: its future work."
     )
-    adversarial: WeightParams = setting(WeightParams(final=(1.0, 1.0, 1.0)), "Weight of the adversarial loss.")
+    adversarial: WeightParams = setting(WeightParams(final=(0.5, 0.3, 0.1)), "Weight of the adversarial loss.")
     pixel: WeightParams = setting(WeightParams(final=(100.0, 100.0, 100.0)), "alpha: weight of the absolute error.")
-    perceptual: WeightParams = setting(WeightParams(final=(5.0, 5.0, 5.0)), "beta: weight of the perceptual loss.")
+    perceptual: WeightParams = setting(WeightParams(final=(10.0, 10.0, 10.0)), "beta: weight of the perceptual loss.")
     attention: WeightParams = setting(
         WeightParams(final=(0.0, 0.5, 0.25)), "gamma: weight of the landmark attention loss; step 1 has none."
     )
