@@ -1,9 +1,7 @@
 # From photographs to report. The includes follow the data; parameters are checked before any rule is read.
-import os
 import sys
 from pathlib import Path
 
-os.environ["BLINDFACE_ROOT"] = str(workflow.basedir)  # for workflow/envs
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 

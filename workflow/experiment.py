@@ -25,8 +25,13 @@ NOT_FOLLOWED = (
 )
 
 
-def absolute_mirror() -> None:
-    """Make a relative BLINDFACE_MIRROR mean the folder seen from where the user called, not from --directory."""
+def prepare_environment(root: str | Path) -> None:
+    """Set what the jobs read from the environment.
+
+    A relative BLINDFACE_MIRROR means the folder seen from where the user called, not from --directory; BLINDFACE_ROOT
+    is for the scripts of workflow/envs.
+    """
+    os.environ["BLINDFACE_ROOT"] = str(root)
     for name in ("BLINDFACE_MIRROR", "BLINDFACE_CACHE"):
         place = os.environ.get(name)
         if place and not Path(place).is_absolute():
@@ -38,6 +43,7 @@ class Experiment:
 
     def __init__(self, config: Mapping[str, Any], root: str | Path) -> None:
         self.source = Path(root) / "src"
+        self.mirror = os.environ.get("BLINDFACE_MIRROR", "")
         try:
             self.values = validate(config, "parameters").model_dump(mode="json")
         except BlindfaceError as error:

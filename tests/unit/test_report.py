@@ -19,11 +19,11 @@ from blindface.cli.report import named_paths
 from blindface.errors import InputError
 from blindface.params import OBJECTIVES, Params, load_params
 from blindface.report import Sources, build_report
-from blindface.version import find_commit
 from blindface.report.figures import CHARTS, PICTURES
 from blindface.report.material import gather, hashes
 from blindface.report.page import DARK
 from blindface.report.style import PALETTE
+from blindface.version import find_commit
 from tests.unit.report_inputs import write_inputs
 
 PARAMS = '{"fetch": {"source": "embedded"}, "report": {"title": "A report of <drawn> faces", "examples": 5}}'

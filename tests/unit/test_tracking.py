@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -196,3 +197,12 @@ def test_missing_records_and_stores_are_refused(model: Path, tmp_path: Path) -> 
         import_run(model, "sqlite:///x.db", "faces")
     with pytest.raises(InputError, match=r"track\.uri is empty"):
         import_run(model, "", "faces")
+
+
+def test_two_runs_that_start_together_make_one_store(tmp_path):
+    code = "import sys; from blindface.tracking.store import open_client, create_run; "
+    code += "create_run(open_client(sys.argv[1]), 'faces', 'run', {}, None)"
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    processes = [subprocess.Popen([sys.executable, "-c", code, uri], stderr=subprocess.PIPE) for _ in range(2)]
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors

@@ -124,3 +124,24 @@ def test_a_data_file_counts_where_a_module_names_it(tmp_path):
         (package / name).write_text("")
     names = {path.name for path in experiment.imported_files(tmp_path, "blindface.page")}
     assert names == {"__init__.py", "page.html", "part.html"}
+
+
+def test_dvc_stages_are_valid_and_call_rules_that_exist(tmp_path):
+    import yaml
+
+    result = subprocess.run(
+        [str(Path(sys.executable).parent / "dvc"), "stage", "list"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "train@objective2" in result.stdout
+    known = set(
+        re.findall(r"^rule (\w+):", "".join(p.read_text() for p in (ROOT / "workflow/rules").glob("*.smk")), re.M)
+    )
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
+        words = stage["cmd"].split()
+        rules = words[words.index("--allowed-rules") + 1 : words.index("--")]
+        assert set(rules) <= known

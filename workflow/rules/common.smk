@@ -1,7 +1,7 @@
 # What all rules share: checked parameters, their slices, and the source modules behind each stage.
-from experiment import Experiment, absolute_mirror
+from experiment import Experiment, prepare_environment
 
-absolute_mirror()
+prepare_environment(workflow.basedir)
 EXPERIMENT = Experiment(config, workflow.basedir)
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]

@@ -40,7 +40,7 @@ rule fetch_weights:
     params:
         slice=EXPERIMENT.weights_slice(),
         # Another mirror may hold what was missing before.
-        mirror=os.environ.get("BLINDFACE_MIRROR", ""),
+        mirror=EXPERIMENT.mirror,
     message:
         "Fetching the weights of detectors, losses and metrics"
     shell:
