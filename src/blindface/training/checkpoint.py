@@ -106,7 +106,8 @@ class CheckpointWriter:
     def __init__(self, folder: Path, keep: int) -> None:
         self.folder, self.keep = Path(folder), keep
         self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.glob(".*.partial*"):
+        # Ours end in .partial; safetensors writes to a .tmp file of its own first.
+        for leftover in [*self.folder.glob(".*.partial*"), *self.folder.glob(".tmp*")]:
             leftover.unlink(missing_ok=True)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
