@@ -25,13 +25,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from blindface.device import choose_device
 from blindface.errors import InputError
 from blindface.external.weights import Weights
 from blindface.files import write_json
 from blindface.images import Image
+from blindface.landmarks.table import read_points
 from blindface.metrics.catalogue import Description, descriptions
 from blindface.metrics.frechet import frechet_deviation, frechet_distance
 from blindface.metrics.meters import Faces, Meters, Values
@@ -66,7 +66,7 @@ def evaluate(
     """
     ids = _checked_ids(restored, targets)
     device = choose_device(params.device)
-    faces = None if landmarks is None else read_faces(landmarks, ids)
+    faces = None if landmarks is None else _read_faces(landmarks, ids)
     meters = Meters.load(params, weights, device, faces_known=faces is not None)
     values = _measure(restored, targets, faces, meters, STACK[device.type], len(ids))
     columns = {"id": pa.string()} | dict.fromkeys(values, pa.float64())
@@ -204,20 +204,9 @@ def _checked_ids(restored: Path, targets: Path) -> list[str]:
     return ids
 
 
-def read_faces(path: Path, ids: list[str]) -> Faces:
-    """Landmarks of these images, in their order. Errors: InputError if the file lacks one of them."""
-    table = read_table(path)
-    for column in ("id", "found", "points_128"):
-        if column not in table.columns:
-            raise InputError(f"{path} has no column '{column}': make it again with 'blindface landmarks'")
-    places = {str(name): row for row, name in enumerate(table["id"])}
-    missing = [name for name in ids if name not in places]
-    if missing:
-        raise InputError(f"{path} lacks the landmarks of {len(missing)} images, first {missing[0]}: make it again")
-    rows = [places[name] for name in ids]
-    points: NDArray[np.float32] = np.stack([table["points_128"].iloc[row] for row in rows]).astype(np.float32)
-    found = table["found"].to_numpy(dtype=bool)[rows]
-    return Faces(points.reshape(-1, 68, 2), found)
+def _read_faces(path: Path, ids: list[str]) -> Faces:
+    points = read_points(path, ids)
+    return Faces(points.points_128, points.found)
 
 
 def _versions() -> dict[str, str]:

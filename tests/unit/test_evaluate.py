@@ -55,10 +55,11 @@ def _pack(path: Path, column: str, ids: Sequence[str], images: Image) -> Path:
 
 
 def _landmarks(path: Path, ids: Sequence[str], found: Sequence[bool]) -> Path:
-    columns = {"id": pa.string(), "found": pa.bool_(), "points_128": pa.list_(pa.float32(), 136)}
+    columns = {"id": pa.string(), "found": pa.bool_()}
+    columns |= dict.fromkeys(("points_128", "points_64"), pa.list_(pa.float32(), 136))
     with PackedWriter(path, columns) as writer:
         points = [np.arange(136, dtype=np.float32) if one else np.full(136, np.nan, np.float32) for one in found]
-        writer.append({"id": list(ids), "found": list(found), "points_128": points}, {})
+        writer.append({"id": list(ids), "found": list(found), "points_128": points, "points_64": points}, {})
     return path
 
 

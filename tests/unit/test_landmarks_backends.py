@@ -17,13 +17,14 @@ import torch
 from torch import nn
 
 from blindface.errors import ExternalFileError
-from blindface.landmarks import locate, make_backend, make_detector
+from blindface.landmarks.choices import make_backend, make_detector
 from blindface.landmarks.compressed_fan import CompressedFan, CompressedFanBackend, load_network
 from blindface.landmarks.detection import make_faces
 from blindface.landmarks.geometry import MIRRORED, five_points, scale_points
 from blindface.landmarks.measure import five_point_errors, read_five_points
 from blindface.landmarks.pfld import PfldBackend
 from blindface.landmarks.pickled import read_tensors
+from blindface.landmarks.stage import locate
 
 KEPT = {"_parameters", "_buffers", "_modules", "training"}
 

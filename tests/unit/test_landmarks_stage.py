@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 import blindface.cli.landmarks  # noqa: F401  (registers the commands)
 from blindface.cli.app import app
 from blindface.errors import InputError
-from blindface.landmarks import detect_landmarks, exact_landmarks, locate, read_landmarks
 from blindface.landmarks.exact import MEMBER
 from blindface.landmarks.measure import compare_exact, compare_five
-from blindface.landmarks.table import within_frame
-from blindface.packed import read_metadata
+from blindface.landmarks.stage import detect_landmarks, exact_landmarks, locate
+from blindface.landmarks.table import read_landmarks, read_points, within_frame, write_landmarks
+from blindface.packed import iterate_images, read_metadata
 from tests.unit.landmark_fakes import BoxBackend, RedDetector, write_targets
 
 
@@ -117,10 +117,25 @@ def test_landmarks_are_read_in_the_order_asked_for_and_a_lacking_id_is_named(tmp
     detect_landmarks(tmp_path / "t.parquet", tmp_path / "l.parquet", RedDetector(), BoxBackend(), {"score": 0.5})
     assert read_landmarks(tmp_path / "l.parquet", ids[::-1])[1].found.tolist() == [False, True]
     assert json.loads(read_metadata(tmp_path / "l.parquet")["settings"]) == {"score": 0.5}
-    with pytest.raises(InputError, match=r"lacks 1 .*Nobody"):
+    with pytest.raises(InputError, match=r"lacks the landmarks of 1 .*Nobody"):
         read_landmarks(tmp_path / "l.parquet", [ids[0], "Nobody"])
     with pytest.raises(InputError, match=r"no column 'found'"):
         read_landmarks(tmp_path / "t.parquet")
+
+
+def test_points_alone_are_zero_where_no_face_is_found_or_one_is_not_finite(tmp_path: Path) -> None:
+    ids = write_targets(tmp_path / "t.parquet", [1, 0, 1])
+    result = locate(next(iterate_images(tmp_path / "t.parquet", "target"))[1], RedDetector(), BoxBackend())
+    result.points_64[2, 5, 0] = np.inf
+    write_landmarks(tmp_path / "l.parquet", [(ids, result)], {})
+    points = read_points(tmp_path / "l.parquet", [ids[2], ids[1], ids[0]])
+    assert points.found.tolist() == [False, False, True]
+    assert not points.points_128[:2].any()
+    assert not points.points_64[:2].any()
+    np.testing.assert_array_equal(points.points_128[2], result.points_128[0])
+    np.testing.assert_array_equal(points.points_64[2], result.points_64[0])
+    with pytest.raises(InputError, match=r"lacks the landmarks of 1 images, first Nobody"):
+        read_points(tmp_path / "l.parquet", ["Nobody"])
 
 
 def write_archive(path: Path, rows: dict[str, np.ndarray]) -> Path:

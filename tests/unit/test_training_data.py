@@ -11,7 +11,8 @@ import torch
 
 from blindface import packed
 from blindface.errors import InputError, ParameterError
-from blindface.training.data import MIRRORED_POINTS, ImageSet, count_batches, draw_epoch, load_set, mirror_points
+from blindface.landmarks.geometry import MIRRORED
+from blindface.training.data import ImageSet, count_batches, draw_epoch, load_set, mirror_points
 
 IDS = [f"p{i}/p{i}_0001" for i in range(6)]
 CPU = torch.device("cpu")
@@ -52,7 +53,7 @@ def test_targets_and_landmarks_join_the_pairs_by_id(tmp_path: Path) -> None:
 
 def test_landmarks_that_lack_an_image_are_refused(tmp_path: Path) -> None:
     targets, pairs, landmarks = write_part(tmp_path, lacking=1)
-    with pytest.raises(InputError, match=r"lacks 1 images, first p5/p5_0001"):
+    with pytest.raises(InputError, match=r"lacks the landmarks of 1 images, first p5/p5_0001"):
         load_set(targets, pairs, landmarks, CPU)
 
 
@@ -67,7 +68,7 @@ def test_smaller_targets_are_area_averages(tmp_path: Path) -> None:
 
 
 def test_mirrored_points_are_a_permutation_that_undoes_itself() -> None:
-    assert sorted(MIRRORED_POINTS) == list(range(68))
+    assert sorted(MIRRORED) == list(range(68))
     points = torch.rand(3, 68, 2) * 127
     torch.testing.assert_close(mirror_points(mirror_points(points, 128), 128), points)
 

@@ -39,7 +39,7 @@ def landmarks_command(
     --weights data/weights/manifest.json --output data/landmarks.parquet
     """
     from blindface.external.weights import Weights
-    from blindface.landmarks import exact_landmarks
+    from blindface.landmarks.stage import exact_landmarks
     from blindface.params import load_params
     from blindface.progress import say
     from blindface.split import read_split

@@ -8,7 +8,8 @@ from typing import Any
 
 from blindface.device import choose_device
 from blindface.external.weights import Weights
-from blindface.landmarks import WEIGHTS, detect_landmarks, make_backend, make_detector
+from blindface.landmarks.choices import WEIGHTS, make_backend, make_detector
+from blindface.landmarks.stage import detect_landmarks
 
 
 def run_landmarks(

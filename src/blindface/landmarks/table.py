@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -87,27 +88,65 @@ def read_landmarks(path: Path, ids: Sequence[str] | None = None) -> tuple[list[s
 
     Errors: InputError if the file is missing, is no table of landmarks, or lacks one of the ids.
     """
-    frame = read_table(path)
-    lacking = [name for name in COLUMNS if name not in frame]
-    if lacking:
-        raise InputError(f"{path} has no column '{lacking[0]}': make it with 'blindface landmarks'")
-    if ids is not None:
-        known = set(frame["id"])
-        missing = [name for name in ids if name not in known]
-        if missing:
-            raise InputError(f"{path} lacks {len(missing)} of the wanted images, first {missing[0]}: make it again")
-        frame = frame.set_index("id").loc[list(ids)].reset_index()
-
-    def stacked(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        return np.array(frame[name].tolist(), np.float32).reshape(len(frame), *shape)
-
+    frame = _rows(path, list(COLUMNS), ids)
     return frame["id"].tolist(), Landmarks(
         found=frame["found"].to_numpy(bool),
-        points_128=stacked("points_128", (68, 2)),
-        points_64=stacked("points_64", (68, 2)),
-        box=stacked("box", (4,)),
+        points_128=_stacked(frame, "points_128", (68, 2)),
+        points_64=_stacked(frame, "points_64", (68, 2)),
+        box=_stacked(frame, "box", (4,)),
         score=frame["score"].to_numpy(np.float32),
         faces=frame["faces"].to_numpy(np.int32),
         yaw=frame["yaw"].to_numpy(np.float32),
         pitch=frame["pitch"].to_numpy(np.float32),
     )
+
+
+@dataclass(frozen=True)
+class FacePoints:
+    """Where the faces of N targets are; points are zero where `found` is False."""
+
+    found: NDArray[np.bool_]  # (N,)
+    points_128: NDArray[np.float32]  # (N, 68, 2)
+    points_64: NDArray[np.float32]  # (N, 68, 2)
+
+    @classmethod
+    def nowhere(cls, count: int) -> FacePoints:
+        """So many targets without a face."""
+        shape = (count, 68, 2)
+        return cls(np.zeros(count, bool), np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+
+
+def read_points(path: Path, ids: Sequence[str]) -> FacePoints:
+    """The points alone of the targets `ids`, in that order; a face counts as found where all of its points are finite.
+
+    Errors: as `read_landmarks`.
+    """
+    frame = _rows(path, ["id", "found", "points_128", "points_64"], ids)
+    points = [_stacked(frame, name, (68, 2)) for name in ("points_128", "points_64")]
+    found = frame["found"].to_numpy(bool)
+    for stack in points:
+        found = found & np.isfinite(stack).all(axis=(1, 2))
+    return FacePoints(found, *(np.where(found[:, None, None], stack, np.float32(0)) for stack in points))
+
+
+def _rows(path: Path, columns: Sequence[str], ids: Sequence[str] | None) -> pd.DataFrame:
+    """These columns, in file order or in that of `ids`."""
+    frame = read_table(path)
+    lacking = [name for name in columns if name not in frame]
+    if lacking:
+        raise InputError(f"{path} has no column '{lacking[0]}': make it with 'blindface landmarks'")
+    frame = frame[list(columns)]
+    if ids is None:
+        return frame
+    places = {name: place for place, name in enumerate(frame["id"])}
+    missing = [name for name in ids if name not in places]
+    if missing:
+        raise InputError(
+            f"{path} lacks the landmarks of {len(missing)} images, first {missing[0]}: "
+            "make it again with 'blindface landmarks'"
+        )
+    return frame.iloc[[places[name] for name in ids]]
+
+
+def _stacked(frame: pd.DataFrame, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.array(frame[name].tolist(), np.float32).reshape(len(frame), *shape)

@@ -14,26 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from blindface import packed
-from blindface.errors import InputError, ParameterError
+from blindface.errors import ParameterError
 from blindface.images import to_signed
+from blindface.landmarks.geometry import MIRRORED
+from blindface.landmarks.table import FacePoints, read_points
 from blindface.randomness import derive_seed, generator
 from blindface.steps import Batch
-
-MIRRORED_POINTS: tuple[int, ...] = (
-    *range(16, -1, -1),  # jaw
-    *range(26, 16, -1),  # brows
-    *range(27, 31),  # bridge of the nose
-    *range(35, 30, -1),  # nostrils
-    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
-    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),  # outer lips
-    *(64, 63, 62, 61, 60, 67, 66, 65),  # inner lips
-)
-"""Place in the mirrored face of each of the 68 points: the left eye's corner becomes the right eye's."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +77,7 @@ class ImageSet:
 
 def mirror_points(points: Tensor, size: int) -> Tensor:
     """Landmarks (N, 68, 2) in the mirrored image of `size` px: x becomes size - 1 - x, left and right swap names."""
-    swapped = points[:, list(MIRRORED_POINTS)]
+    swapped = points[:, list(MIRRORED)]
     return torch.stack((size - 1 - swapped[..., 0], swapped[..., 1]), dim=-1)
 
 
@@ -97,40 +87,15 @@ def load_set(targets: Path, pairs: Path, landmarks: Path | None, device: torch.d
     Without landmarks no face counts as found. Errors: InputError if a file is broken or lacks an id of `pairs`.
     """
     ids = [str(name) for name in packed.read_table(pairs)["id"]]
-    points = load_points(landmarks, ids)
+    faces = FacePoints.nowhere(len(ids)) if landmarks is None else read_points(landmarks, ids)
     return ImageSet(
         ids=tuple(ids),
         targets=torch.from_numpy(packed.read_images(targets, "target", ids)).to(device),
         blinds=torch.from_numpy(packed.read_images(pairs, "blind")).to(device),
-        points_128=torch.from_numpy(points[0]).to(device),
-        points_64=torch.from_numpy(points[1]).to(device),
-        found=torch.from_numpy(points[2]).to(device),
+        points_128=torch.from_numpy(faces.points_128).to(device),
+        points_64=torch.from_numpy(faces.points_64).to(device),
+        found=torch.from_numpy(faces.found).to(device),
     )
-
-
-def load_points(
-    landmarks: Path | None, ids: Sequence[str]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-    """Landmarks of `ids`, in that order: (N, 68, 2) at 128 px, the same at 64 px, and (N,) whether a face was found."""
-    points_128 = np.zeros((len(ids), 68, 2), np.float32)
-    points_64 = np.zeros_like(points_128)
-    found = np.zeros(len(ids), np.bool_)
-    if landmarks is None or not ids:
-        return points_128, points_64, found
-    table = packed.read_table(landmarks).set_index("id")
-    missing = [name for name in ids if name not in table.index]
-    if missing:
-        raise InputError(
-            f"{landmarks} lacks {len(missing)} images, first {missing[0]}: make it again from these targets"
-        )
-    table = table.loc[list(ids)]
-    found[:] = table["found"].to_numpy(bool)
-    for stack, column in ((points_128, "points_128"), (points_64, "points_64")):
-        values = np.stack([np.asarray(row, np.float32).reshape(68, 2) for row in table[column]])
-        good = found & np.isfinite(values).all(axis=(1, 2))
-        stack[good] = values[good]
-        found &= good
-    return points_128, points_64, found
 
 
 @dataclass(frozen=True)
