@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 Precision = Literal["fp32", "tf32", "bf16"]
 
@@ -33,3 +34,8 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     use = precision == "bf16" and device.type == "cuda"
     # Without the cache of casted weights: it would hand tensors of one gradient transform to the next.
     return torch.autocast(device.type, torch.bfloat16, enabled=use, cache_enabled=False)
+
+
+def in_full(x: Tensor) -> Tensor:
+    """Half precision (autocast's) to float32, in which sums and norms are taken; float32 and float64 as they are."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

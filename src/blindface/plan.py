@@ -1,9 +1,9 @@
 """What a training run will take, told before it starts: parameters, arithmetic, memory and time.
 
 The arithmetic is counted on the real steps, run on tensors without values (PyTorch's meta device): every convolution
-and matrix product, forward, backward and double backward, a multiplication and an addition being two operations.
-The memory is that of weights, optimisers, data and of what the steps keep for their backward passes. The time is that
-arithmetic at the speed of a probe: the critic, forward and backward, on the chosen device and in the chosen precision.
+and matrix product, forward and backward, a multiplication and an addition being two operations. The memory is that of
+weights, optimisers, data and of what the steps keep for their backward passes. The time is that arithmetic at the speed
+of a probe: the critic, forward and backward, on the chosen device and in the chosen precision.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import FlopCounterMode
 
 from blindface.device import choose_device, numeric_policy
-from blindface.losses import GradientPenalty, PerceptualLoss
+from blindface.losses import PerceptualLoss
 from blindface.networks import Discriminator, Generator, count_parameters
 from blindface.networks.discriminator import SIZES
 from blindface.numerics import autocast
@@ -131,19 +129,17 @@ def count_work(
     perceptual = None if backbone == "none" else PerceptualLoss(backbone, params.perceptual.layers, None)
     if perceptual is None:
         active = tuple((a, b, 0.0, d) for a, b, _, d in active)
-    # The form of the penalty that saves its tensors openly; its arithmetic is the same.
-    losses = Losses(perceptual, gradient_penalty=GradientPenalty(functional=False))
     optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas)
-    runner = StepRunner(generator, discriminator, losses, optimisers, active=active)
+    runner = StepRunner(generator, discriminator, Losses(perceptual), optimisers, active=active)
     batch = meta_batch(generator.input_size, count=2)  # more than one, for the deviation over the batch
     operations: dict[str, float] = {}
     most = 0.0
     for step in STEPS:
         kept: dict[str, int] = {}
         for name, region in _regions(runner, batch, step):
-            with OperationCounter() as counter, _saved_bytes() as saved:
+            with FlopCounterMode(display=False) as counter, _saved_bytes() as saved:
                 region()
-            operations[name] = operations.get(name, 0.0) + counter.operations
+            operations[name] = operations.get(name, 0.0) + counter.get_total_flops()
             kept.setdefault(name, saved[0])
         most = max(most, kept["generator"] + max(kept.get("critic", 0), kept["losses"]))
     return {name: value / 2 / 1e9 for name, value in operations.items()}, most / 2
@@ -177,26 +173,6 @@ def _regions(runner: StepRunner, batch: Batch, step: int) -> Iterator[tuple[str,
     yield "generator", finish
 
 
-class OperationCounter(TorchDispatchMode):
-    """Counts the operations of convolutions and matrix products within a `with` block, by PyTorch's own formulas.
-
-    `FlopCounterMode` does the same but hooks into modules, which an inner gradient such as the penalty's forbids.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.operations = 0.0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run one operator and add what it takes."""
-        result = func(*args, **(kwargs or {}))
-        count = flop_registry.get(func._overloadpacket)
-        if count is not None:
-            counted: int = count(*args, **(kwargs or {}), out_val=result)
-            self.operations += counted
-        return result
-
-
 @contextmanager
 def _saved_bytes() -> Iterator[list[int]]:
     """The bytes of the different tensors saved for backward within the block, in a list of one number."""
@@ -226,10 +202,9 @@ def _probe(params: TrainParams, device: torch.device, count: int) -> float:
             with autocast(params.precision, device):
                 critic(images, 3).sum().backward()
 
-        with OperationCounter() as counter:
+        with FlopCounterMode(display=False) as counter:
             once()
-        operations: float = counter.operations
-        return operations / _seconds(once, device)
+        return counter.get_total_flops() / _seconds(once, device)
 
 
 def _seconds(once: Callable[[], None], device: torch.device) -> float:

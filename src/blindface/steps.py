@@ -255,8 +255,7 @@ def _plain(region: Callable[..., Any]) -> Callable[..., Any]:
 def _compiled(region: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a region as one graph per step.
 
-    Static shapes, since the inner gradient of the penalty does not compile with symbolic ones. The backward of each
-    region is compiled with it.
+    Static shapes: each step has its own. The backward of each region is compiled with it.
     """
     return torch.compile(region, dynamic=False, fullgraph=True)
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from blindface.networks import Discriminator, EncoderKind, Generator, count_parameters, recalibrate
 from blindface.networks.discriminator import batch_deviation
-from blindface.networks.layers import EqualisedConv2d, initialise
+from blindface.networks.layers import LEAK, EqualisedConv2d, initialise
 
 
 def test_default_generator_has_the_papers_number_of_parameters() -> None:
@@ -104,9 +104,9 @@ def test_initial_weights_double_the_mean_square(layer: nn.Conv2d | nn.ConvTransp
 def test_signals_keep_their_scale_through_the_discriminator() -> None:
     torch.manual_seed(0)
     discriminator = Discriminator(16)
-    features = discriminator.from_rgb[2](torch.randn(4, 3, 128, 128))
+    features = F.leaky_relu(discriminator.from_rgb[2](torch.randn(4, 3, 128, 128)), LEAK)
     before = features.square().mean()
-    after = discriminator.stages[2](features).square().mean()
+    after = discriminator.stages[2](features, []).square().mean()
     assert 0.1 < (after / before).item() < 10
 
 

@@ -8,9 +8,9 @@ with z on the straight line between a target and an output.
 
 from __future__ import annotations
 
-from torch import Tensor, autograd, func, linalg, nn
+from torch import Tensor, autograd, linalg, nn
 
-from blindface.losses.pixel import in_full
+from blindface.numerics import in_full
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -33,30 +33,24 @@ class GradientPenalty(nn.Module):
 
     The gradient is taken of the sum of the scores with respect to each image; where the critic looks at the whole batch
     (its deviation channel) that part is included, as in the ancestors. The norm is one of float32 values, also under
-    autocast.
-
-    functional: take the inner gradient by `torch.func.grad`. That is the form which compiles, inside one compiled
-    region and with static shapes; the other, `autograd.grad`, gives the same numbers and only runs eagerly.
+    autocast. A critic with a method `image_gradient(images, step)` gives the gradient itself (ours does, see there);
+    any other is differentiated twice, which is slower and cannot be compiled.
     """
-
-    def __init__(self, functional: bool = True) -> None:
-        super().__init__()
-        self.functional = functional
 
     def forward(self, discriminator: nn.Module, real: Tensor, fake: Tensor, step: int, mix: Tensor) -> Tensor:
         """real, fake: (N, 3, H, W); mix: (N, 1, 1, 1) uniform in [0, 1], drawn by the caller. Returns a scalar."""
         real, fake = in_full(real.detach()), in_full(fake.detach())
         between = real + mix * (fake - real)
-        if self.functional:
-            parameters: dict[str, Tensor] = dict(discriminator.named_parameters())
-
-            def total(images: Tensor) -> Tensor:
-                scores: Tensor = func.functional_call(discriminator, parameters, (images, step))
-                return scores.sum()
-
-            gradients = func.grad(total)(between)
+        if hasattr(discriminator, "image_gradient"):
+            gradients = discriminator.image_gradient(between, step)
         else:
-            between = between.requires_grad_()
-            (gradients,) = autograd.grad(discriminator(between, step).sum(), between, create_graph=True)
+            gradients = image_gradient_by_autograd(discriminator, between, step)
         norms: Tensor = linalg.vector_norm(in_full(gradients), dim=(1, 2, 3))
         return (norms - 1.0).square().mean()
+
+
+def image_gradient_by_autograd(discriminator: nn.Module, images: Tensor, step: int) -> Tensor:
+    """The gradient of the sum of any critic's scores with respect to the images, fit to be differentiated again."""
+    images = images.detach().requires_grad_()
+    (gradients,) = autograd.grad(discriminator(images, step).sum(), images, create_graph=True)
+    return gradients

@@ -1,14 +1,10 @@
-"""The pixel loss, and the precision in which all losses are summed."""
+"""The pixel loss."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-
-def in_full(x: Tensor) -> Tensor:
-    """Half precision (autocast's) to float32; float32 and float64 as they are."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+from blindface.numerics import in_full
 
 
 class PixelLoss(nn.Module):

@@ -1,4 +1,10 @@
-"""The discriminator (a critic: its scores are not probabilities), with one entry for each of the three sizes."""
+"""The discriminator (a critic: its scores are not probabilities), with one entry for each of the three sizes.
+
+Besides the scores it gives their gradient with respect to the image, which the gradient penalty is about, as a pass of
+its own: the same weights, run backwards. Differentiating that pass takes ordinary first-order gradients. The other way,
+differentiating PyTorch's backward pass, is many times slower for convolutions: the gradient with respect to a 3x3
+kernel is then computed as a convolution with kernels as large as the image.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from blindface.networks.layers import LEAK, EqualisedConv2d, initialise
+from blindface.numerics import in_full
 
 SIZES = (32, 64, 128)
 """Side of the images of steps 1, 2, 3 in pixels."""
@@ -29,10 +36,8 @@ class Discriminator(nn.Module):
         self.channels = channels
         widths = [4 * channels, 2 * channels, channels]
         top = 8 * channels
-        self.from_rgb = nn.ModuleList(
-            nn.Sequential(initialise(nn.Conv2d(3, width, 1), gain=2.0), nn.LeakyReLU(LEAK)) for width in widths
-        )
-        self.stages = nn.ModuleList(_stage(width) for width in widths)
+        self.from_rgb = nn.ModuleList(initialise(nn.Conv2d(3, width, 1), gain=2.0) for width in widths)
+        self.stages = nn.ModuleList(Stage(width) for width in widths)
         self.last = EqualisedConv2d(top + 1, top)
         self.hidden = initialise(nn.Linear(top, 4 * top), gain=2.0)
         self.score = nn.Linear(4 * top, 1)
@@ -45,13 +50,39 @@ class Discriminator(nn.Module):
         Returns (groups * N,) scores, float32 also under autocast: the losses are differences of scores, of which
         bfloat16 would leave little.
         """
-        assert image.shape[2] == SIZES[step - 1], f"step {step} takes {SIZES[step - 1]} px, got {image.shape}"
-        features = self.from_rgb[step - 1](image)
-        for index in range(step - 1, -1, -1):
-            features = self.stages[index](features)
-        features = F.leaky_relu(self._convolve_with_deviation(features, groups), LEAK)
-        hidden = F.leaky_relu(self.hidden(features.mean(dim=(2, 3))), LEAK)
+        features = self._features(image, step, [])
+        hidden = F.leaky_relu(self._convolve_with_deviation(features, groups), LEAK)
+        hidden = F.leaky_relu(self.hidden(hidden.mean(dim=(2, 3))), LEAK)
         return (hidden.to(self.score.weight.dtype) * self.score.weight[0]).sum(dim=1) + self.score.bias
+
+    def image_gradient(self, image: Tensor, step: int) -> Tensor:
+        """The gradient of the sum of the batch's scores with respect to the images, (N, 3, S, S) like them.
+
+        The same values as `autograd.grad(self(image, step).sum(), image)`, as an ordinary function of weights and
+        images: its own gradients with respect to the weights are those of a double backward. An image's score depends on the
+        whole batch by the deviation channel; that part is included.
+        """
+        signs: list[Tensor] = []
+        features = self._features(image, step, signs)
+        top = self._convolve_with_deviation(features, groups=1)
+        hidden = self.hidden(F.leaky_relu(top, LEAK).mean(dim=(2, 3)))
+
+        gradient = _unleak(self.score.weight.expand(len(image), -1), hidden > 0) @ self.hidden.weight
+        pixels = features.shape[2] * features.shape[3]
+        gradient = _unleak((gradient / pixels)[:, :, None, None].expand_as(top), top > 0)
+        gradient = self._transpose_with_deviation(gradient, features)
+        for stage in self.stages[:step]:
+            gradient = stage.transpose(gradient, signs)
+        entry = self.from_rgb[step - 1]
+        return F.conv_transpose2d(_unleak(gradient, signs.pop()), entry.weight)  # type: ignore[arg-type]
+
+    def _features(self, image: Tensor, step: int, signs: list[Tensor]) -> Tensor:
+        """Images to features of 16x16; the signs before every leaky ReLU are appended in order."""
+        assert image.shape[2] == SIZES[step - 1], f"step {step} takes {SIZES[step - 1]} px, got {image.shape}"
+        features = _leak(self.from_rgb[step - 1](image), signs)
+        for index in range(step - 1, -1, -1):
+            features = self.stages[index](features, signs)
+        return features
 
     def _convolve_with_deviation(self, features: Tensor, groups: int) -> Tensor:
         """The last convolution on features and one more channel that holds their deviation over the batch.
@@ -61,11 +92,38 @@ class Discriminator(nn.Module):
         """
         weight = self.last.weight * self.last.scale
         result = F.conv2d(features, weight[:, :-1], self.last.bias, padding=1)
-        ones = torch.ones_like(features[:1, :1])
-        share = F.conv2d(ones, weight[:, -1:], padding=1)
+        share = _convolve_ones(weight[:, -1:], features)
         extra = batch_deviation(features, groups).reshape(-1, 1, 1, 1, 1) * share
         extra = extra.expand(-1, len(features) // groups, -1, -1, -1).flatten(0, 1)
         return result + extra.to(result.dtype)
+
+    def _transpose_with_deviation(self, gradient: Tensor, features: Tensor) -> Tensor:
+        """From the gradient with respect to the output of `_convolve_with_deviation` to that of its one-group input."""
+        weight = self.last.weight * self.last.scale
+        result = F.conv_transpose2d(gradient, weight[:, :-1], padding=1)
+        share = _convolve_ones(weight[:, -1:], features)
+        of_deviation = (in_full(gradient) * share).sum()
+        return result + (of_deviation * batch_deviation_gradient(features)).to(result.dtype)
+
+
+class Stage(nn.Module):
+    """[3x3 convolution (equalised), leaky ReLU] twice and a pool: (N, C, H, W) -> (N, 2 C, H / 2, W / 2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = EqualisedConv2d(channels, 2 * channels)
+        self.second = EqualisedConv2d(2 * channels, 2 * channels)
+
+    def forward(self, features: Tensor, signs: list[Tensor]) -> Tensor:
+        """The features of half the size; the signs before both leaky ReLUs are appended."""
+        features = _leak(self.first(features), signs)
+        return F.avg_pool2d(_leak(self.second(features), signs), 2)
+
+    def transpose(self, gradient: Tensor, signs: list[Tensor]) -> Tensor:
+        """From the gradient with respect to the output to that of the input; takes the signs from the list's end."""
+        gradient = F.interpolate(gradient / 4, scale_factor=2)
+        gradient = self.second.transpose(_unleak(gradient, signs.pop()))
+        return self.first.transpose(_unleak(gradient, signs.pop()))
 
 
 def batch_deviation(features: Tensor, groups: int = 1) -> Tensor:
@@ -75,17 +133,32 @@ def batch_deviation(features: Tensor, groups: int = 1) -> Tensor:
     is. features: (groups * N, C, H, W). Returns (groups,), float32 at least. A small constant under the root keeps its
     second derivative finite where all images agree.
     """
-    if features.dtype in (torch.bfloat16, torch.float16):
-        features = features.float()
+    features = in_full(features)
     batches = features.reshape(groups, -1, *features.shape[1:])
-    return torch.sqrt(batches.var(dim=1, correction=0) + 1e-8).mean(dim=(1, 2, 3))
+    return torch.sqrt(batches.var(dim=1, correction=0) + _EPSILON).mean(dim=(1, 2, 3))
 
 
-def _stage(channels: int) -> nn.Sequential:
-    return nn.Sequential(
-        EqualisedConv2d(channels, 2 * channels),
-        nn.LeakyReLU(LEAK),
-        EqualisedConv2d(2 * channels, 2 * channels),
-        nn.LeakyReLU(LEAK),
-        nn.AvgPool2d(2),
-    )
+def batch_deviation_gradient(features: Tensor) -> Tensor:
+    """The gradient of `batch_deviation`, of one group, with respect to features, (N, C, H, W) like them."""
+    features = in_full(features)
+    centred = features - features.mean(dim=0)
+    deviation = torch.sqrt(centred.square().mean(dim=0) + _EPSILON)
+    return centred / (deviation * features.numel())
+
+
+_EPSILON = 1e-8
+
+
+def _convolve_ones(weight: Tensor, features: Tensor) -> Tensor:
+    """A one-channel map of ones of the features' size, convolved: (1, outputs, H, W); weight: (outputs, 1, 3, 3)."""
+    return F.conv2d(torch.ones_like(features[:1, :1]), weight, padding=1)
+
+
+def _leak(x: Tensor, signs: list[Tensor]) -> Tensor:
+    signs.append(x > 0)
+    return F.leaky_relu(x, LEAK)
+
+
+def _unleak(gradient: Tensor, positive: Tensor) -> Tensor:
+    """The gradient before a leaky ReLU, from the one after it."""
+    return torch.where(positive, gradient, LEAK * gradient)

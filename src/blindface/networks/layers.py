@@ -35,6 +35,11 @@ class EqualisedConv2d(nn.Module):
         """Convolve with the scaled weight."""
         return F.conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)
 
+    def transpose(self, gradient: Tensor) -> Tensor:
+        """From a gradient with respect to the output to that of the input, at stride 1; same number of pixels."""
+        assert self.stride == 1
+        return F.conv_transpose2d(gradient, self.weight * self.scale, padding=self.padding)
+
 
 class ResidualBlock(nn.Module):
     """x + [3x3 convolution (equalised), batch norm, ReLU] twice; (N, channels, H, W) -> the same shape."""
