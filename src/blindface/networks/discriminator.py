@@ -59,8 +59,8 @@ class Discriminator(nn.Module):
         """The gradient of the sum of the batch's scores with respect to the images, (N, 3, S, S) like them.
 
         The same values as `autograd.grad(self(image, step).sum(), image)`, as an ordinary function of weights and
-        images: its own gradients with respect to the weights are those of a double backward. An image's score depends on the
-        whole batch by the deviation channel; that part is included.
+        images: its own gradients with respect to the weights are those of a double backward. An image's score depends
+        on the whole batch by the deviation channel; that part is included.
         """
         signs: list[Tensor] = []
         features = self._features(image, step, signs)
@@ -121,8 +121,7 @@ class Stage(nn.Module):
 
     def transpose(self, gradient: Tensor, signs: list[Tensor]) -> Tensor:
         """From the gradient with respect to the output to that of the input; takes the signs from the list's end."""
-        gradient = F.interpolate(gradient / 4, scale_factor=2)
-        gradient = self.second.transpose(_unleak(gradient, signs.pop()))
+        gradient = self.second.transpose(_unleak(_unpool(gradient), signs.pop()))
         return self.first.transpose(_unleak(gradient, signs.pop()))
 
 
@@ -162,3 +161,12 @@ def _leak(x: Tensor, signs: list[Tensor]) -> Tensor:
 def _unleak(gradient: Tensor, positive: Tensor) -> Tensor:
     """The gradient before a leaky ReLU, from the one after it."""
     return torch.where(positive, gradient, LEAK * gradient)
+
+
+def _unpool(gradient: Tensor) -> Tensor:
+    """The gradient before a 2x2 average pool, from the one after it: (N, C, H, W) -> (N, C, 2 H, 2 W).
+
+    Not by `interpolate`: compiled, its backward becomes a scattered write, slow and, made deterministic, slower.
+    """
+    n, c, h, w = gradient.shape
+    return (gradient / 4)[:, :, :, None, :, None].expand(n, c, h, 2, w, 2).reshape(n, c, 2 * h, 2 * w)
