@@ -66,7 +66,10 @@ def command(sources: Sources, output: Path) -> list[str]:
 def test_every_named_file_is_written(built):
     files = set(read_files(built))
     figures = {f"figures/{name}.{kind}" for name in (*CHARTS, *PICTURES) for kind in ("png", "svg")}
-    plots = {f"plots/{name}.csv" for name in ("metrics", "severity", *(f"convergence_{o}" for o in OBJECTIVES))}
+    plots = {
+        f"plots/{name}.csv"
+        for name in ("metrics", "differences", "severity", *(f"convergence_{o}" for o in OBJECTIVES))
+    }
     assert files == figures | plots | {"metrics.md", "metrics.json", "index.html"}
 
 

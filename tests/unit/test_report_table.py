@@ -7,8 +7,9 @@ import pytest
 from blindface.errors import InputError
 from blindface.files import write_json
 from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES
-from blindface.report.scores import Metric, Scores, bounded, decimals, read_scores, spread
-from blindface.report.table import other_protocol, per_image, same_protocol
+from blindface.report.differences import Difference
+from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
+from blindface.report.scores import Metric, Scores, decimals, deviation, interval, read_scores
 
 
 def scores_of(method: str, **metrics: Metric) -> Scores:
@@ -42,10 +43,11 @@ def test_decimals_follow_the_largest_number_of_a_column(largest, places):
     assert decimals([0.01, largest, None]) == places
 
 
-def test_mean_and_deviation_are_printed_alike():
-    assert spread(21.956, 0.349, 2) == "21.96 ± 0.35"
-    assert spread(21.956, None, 2) == "21.96"
-    assert bounded(0.2904, (0.2811, 0.2999), 3) == "0.290 [0.281, 0.300]"
+def test_details_are_printed_with_the_decimals_of_their_column_or_not_at_all():
+    assert deviation(0.349, 2) == "± 0.35"
+    assert interval((0.2811, 0.2999), 3) == "[0.281, 0.300]"
+    assert interval((-0.2811, 0.2999), 2, "+") == "[−0.28, +0.30]"
+    assert deviation(None, 2) == interval(None, 2) == ""
 
 
 def test_the_same_protocol_stands_beside_the_papers_number():
@@ -68,7 +70,7 @@ def test_another_backbone_is_never_in_the_papers_column_and_only_ratios_compare(
         ("LPIPS (VGG) ↓", "÷ blind"),
     ]
     # 0.20 / 0.50 and the paper's 0.295 / 0.468
-    assert cells(table, "objective 1") == ["0.200", "0.40", "0.295 ± 0.006", "0.63"]
+    assert cells(table, "objective 1") == ["**0.200**", "0.40", "0.295 ± 0.006", "0.63"]
     assert cells(table, "blind 16×16")[1] == "–"
 
 
@@ -102,6 +104,36 @@ def test_per_image_means_have_their_interval_and_sets_have_no_such_column():
     assert [column.group for column in table.columns] == ["PSNR ↑", "IDENTITY ↑"]
     assert cells(table, "objective 1")[0] == "22.10 [21.90, 22.31]"
     assert cells(table, "objective 1")[1].startswith("n/a (")
+
+
+def test_the_best_of_the_methods_on_the_same_inputs_stands_out_in_the_metrics_direction():
+    levels = {"blind1": 0.5, "objective1": 0.2, "sequence": 0.3, "blind2": 0.1, "objective2": 0.15, "gfpgan": 0.01}
+    scores = {name: scores_of(name, niqe=metric("niqe", value)) for name, value in levels.items()}
+    table = same_protocol(scores)
+    place = [column.group for column in table.columns].index("NIQE ↓")
+    assert {row.label for row in table.rows if row.cells[place].best} == {"objective 1", "blind 128×128"}
+
+
+def test_a_distance_of_sets_is_printed_with_its_own_interval():
+    table = same_protocol({"objective1": scores_of("objective1", fid=metric("fid", 40.0, interval=(38.0, 42.0)))})
+    assert "40.00 [38.00, 42.00]" in cells(table, "objective 1")
+
+
+@pytest.mark.parametrize(
+    ("better", "bounds", "verdict", "text"),
+    [
+        ("lower", (-0.3, -0.1), "better", "✓ −0.200 [−0.300, −0.100]"),
+        ("higher", (-0.3, -0.1), "worse", "✗ −0.200 [−0.300, −0.100]"),
+        ("lower", (-0.5, 0.1), "unclear", "≈ −0.200 [−0.500, +0.100]"),
+        ("lower", None, "unclear", "≈ −0.200"),
+    ],
+)
+def test_a_difference_is_judged_by_its_interval_and_the_metrics_direction(better, bounds, verdict, text):
+    entry = Difference("objective1", "blind1", "m", "M", better, 24, -0.2, bounds)
+    assert entry.verdict == verdict
+    table = difference_table([entry])
+    assert [row.label for row in table.rows] == ["objective 1 − blind 16×16"]
+    assert str(table.rows[0].cells[0]) == text
 
 
 def test_other_methods_follow_the_known_ones():

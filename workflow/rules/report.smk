@@ -35,7 +35,12 @@ rule write_report:
         metrics="reports/metrics.json",
         plots=expand(
             "reports/plots/{name}.csv",
-            name=["metrics", "severity", *[f"convergence_{o}" for o in OBJECTIVES]],
+            name=[
+                "metrics",
+                "differences",
+                "severity",
+                *[f"convergence_{o}" for o in OBJECTIVES],
+            ],
         ),
         figures=[
             report(

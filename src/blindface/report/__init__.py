@@ -4,6 +4,7 @@ metrics.md                      the paper's table with ours beside it, per-image
 metrics.json                    method -> metric -> number, for DVC (the mean over batches, else over images)
 index.html                      the page
 figures/*.png, *.svg            see blindface.report.figures
+plots/differences.csv           method, base, metric, images, mean, low95, high95, verdict (paired, image by image)
 plots/metrics.csv               method, metric, label, batch_mean, batch_std, image_mean, low95, high95, unavailable
 plots/convergence_<o>.csv       the training history of an objective
 plots/severity.csv              objective, method, parameter, metric, low, high, images, mean, low95, high95
@@ -19,11 +20,14 @@ from blindface.files import write_json, write_text
 from blindface.params import OBJECTIVES
 from blindface.report import facts, figures
 from blindface.report.analysis import severity_table
-from blindface.report.catalogue import METHODS, PAPER
+from blindface.report.catalogue import METHODS, PAPER, meaning_of
+from blindface.report.differences import difference_frame
 from blindface.report.material import Material, Sources, gather
 from blindface.report.page import write_page
+from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
 from blindface.report.style import rc
-from blindface.report.table import Table, other_protocol, per_image, same_protocol
+from blindface.report.summary import Findings, find_out, paragraph
+from blindface.report.table import Table
 
 __all__ = ["Sources", "build_report"]
 
@@ -35,12 +39,13 @@ def build_report(sources: Sources, output: Path, photographs: bool = True, commi
     Errors: InputError for an input that is there but broken.
     """
     material = gather(sources, photographs)
-    write_text(output / "metrics.md", metrics_text(material))
+    findings = find_out(material)
+    write_text(output / "metrics.md", metrics_text(material, findings))
     write_json(output / "metrics.json", metrics_values(material))
-    _write_plots(material, output / "plots")
+    _write_plots(material, findings, output / "plots")
     with rc():
         figures.write_figures(material, output / "figures", photographs)
-        write_text(output / "index.html", write_page(material, photographs, commit))
+        write_text(output / "index.html", write_page(material, findings, photographs, commit))
 
 
 def metrics_values(material: Material) -> dict[str, dict[str, float | int]]:
@@ -55,28 +60,36 @@ def metrics_values(material: Material) -> dict[str, dict[str, float | int]]:
     return values
 
 
-def metrics_text(material: Material) -> str:
+def metrics_text(material: Material, findings: Findings) -> str:
     """The content of metrics.md."""
-    lines = [f"# {material.params.report.title}", "", "| what was run | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in facts.run_facts(material)]
-    lines += ["", *(f"- {sentence}" for sentence in facts.caveats(material))]
+    lines = [f"# {material.params.report.title}", "", paragraph(material, findings.changes), ""]
+    lines += [f"- {sentence}" for sentence in facts.caveats(material)]
     if material.scores:
         scores = material.scores
         lines += _section("Beside the paper", f"{BESIDE} {PAPER}.", same_protocol(scores))
         lines += _section("Other backbones than the paper's", OTHER, other_protocol(scores))
         lines += _section("Per image", PER_IMAGE, per_image(scores))
+        lines += _section("Paired differences", PAIRED, difference_table(findings.differences))
         lines += _protocols(material)
+    lines += ["", "## What was run", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in facts.run_facts(material)]
     if material.lacks:
         lines += ["", "## Missing from this report", "", *(f"- {sentence}" for sentence in material.lacks)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-BESIDE = "Ours: mean ± standard deviation over test batches. The paper's: as printed in"
+BESIDE = (
+    "Ours: mean ± standard deviation over test batches, bold: the best on the same inputs. The paper's: as printed in"
+)
 OTHER = (
     "These measure the same with other networks than the paper's. Their numbers and the paper's have different scales; "
     "only what restoring changes, the ratio to the blind row, can be set side by side."
 )
-PER_IMAGE = "Mean over test images with its bootstrap 95 % interval."
+PER_IMAGE = "Mean over test images with its bootstrap 95 % interval; bold: the best on the same inputs."
+PAIRED = (
+    "The same test images by two methods: mean difference with its bootstrap 95 % interval. ✓ the first is better, "
+    "✗ it is worse, ≈ the interval holds zero: these images do not tell."
+)
 
 
 def _section(title: str, lead: str, table: Table | None) -> list[str]:
@@ -87,12 +100,13 @@ def _protocols(material: Material) -> list[str]:
     texts: dict[str, str] = {}
     for score in material.scores.values():
         for metric in score.metrics.values():
-            if metric.protocol:
-                texts.setdefault(metric.name, f"- {metric.label} (`{metric.name}`): {metric.protocol}")
-    return ["", "## Protocols", "", *texts.values()] if texts else []
+            meaning = meaning_of(metric.name)
+            words = f"{meaning}. " if meaning else ""
+            texts.setdefault(metric.name, f"- {metric.label} (`{metric.name}`): {words}Protocol: {metric.protocol}.")
+    return ["", "## What each number means", "", *texts.values()] if texts else []
 
 
-def _write_plots(material: Material, folder: Path) -> None:
+def _write_plots(material: Material, findings: Findings, folder: Path) -> None:
     rows = [
         (score.method, metric.name, metric.label, metric.batch_mean, metric.batch_std, metric.image_mean)
         + (metric.interval or (None, None))
@@ -102,6 +116,7 @@ def _write_plots(material: Material, folder: Path) -> None:
     ]
     columns = ["method", "metric", "label", "batch_mean", "batch_std", "image_mean", "low95", "high95", "unavailable"]
     _write_csv(pd.DataFrame(rows, columns=columns), folder / "metrics.csv")
+    _write_csv(difference_frame(findings.differences), folder / "differences.csv")
     for objective in OBJECTIVES:
         history = material.history.get(objective, pd.DataFrame(columns=["epoch", "step"]))
         _write_csv(history, folder / f"convergence_{objective}.csv")

@@ -74,6 +74,12 @@ class PaperValue:
     mean: float
     text: str
 
+    @property
+    def parts(self) -> tuple[str, str]:
+        """The mean and the deviation as printed: `("20.1", "± 0.2")`."""
+        mean, _, rest = self.text.partition(" ")
+        return mean, rest
+
 
 def _row(*texts: str) -> dict[str, PaperValue]:
     names = [metric.name for metric in PAPER_METRICS]
@@ -87,6 +93,25 @@ PAPER_VALUES: Mapping[str, Mapping[str, PaperValue]] = {
     "objective2": _row("22.0 ± 0.4", "0.64 ± 0.01", "0.862 ± 0.009", "0.31 ± 0.01", "6.8 ± 0.2", "35 ± 2"),
 }
 """The paper's numbers by our method name and the paper's metric; it has no row for the two models in sequence."""
+
+MEANINGS = {
+    "psnr": "how near every pixel is to the original, in decibels; 1 dB more is 21 % less squared error",
+    "ms_ssim": "how well structures agree with the original at several sizes; 1 is identical",
+    "ssim": "how well structures agree with the original; 1 is identical",
+    "lpips": "how different two images look to a network that was fitted to people's judgement; 0 is identical",
+    "niqe": "how far an image's texture is from that of natural photographs; it never sees the original",
+    "fid": "how far all restored images together are from all originals, in the features of a network; 0 is identical",
+    "frechet": "how far all restored faces together are from all originals, in the features of a face network",
+    "identity": "whether a face network takes both for the same person; 1 is the same face",
+    "high_frequency_error": "how far the amount of fine detail is from the original's, in doublings; 0 is as much",
+}
+"""What a metric means in plain words, by the beginning of its name."""
+
+
+def meaning_of(name: str) -> str:
+    """A metric's meaning in plain words; empty for one that is not known."""
+    return next((text for start, text in MEANINGS.items() if name.startswith(start)), "")
+
 
 SOURCES = {
     "lfw": "LFW, 250×250",

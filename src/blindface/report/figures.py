@@ -36,8 +36,8 @@ from blindface.report.charts import (
     terms_of,
 )
 from blindface.report.material import Material
+from blindface.report.scores import find, rows_of
 from blindface.report.style import LINE_MARGINS, LINE_SIZE, add_key, colour, panels, save
-from blindface.report.table import find, rows_of
 
 CHARTS = ("metrics", *(f"{kind}_{name}" for kind in ("convergence", "severity") for name in OBJECTIVES))
 PICTURES = ("examples", "progressive", "degradations")

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from blindface.params import OBJECTIVES, Objective
 from blindface.report import cards, facts
-from blindface.report.catalogue import DRAWS, PAPER, PAPER_METRICS, PAPER_VALUES, method_of
+from blindface.report.catalogue import DRAWS, PAPER, PAPER_METRICS, meaning_of
 from blindface.report.charts import (
     METRIC_MARGINS,
     SEVERITY_MARGINS,
@@ -24,9 +24,11 @@ from blindface.report.charts import (
 )
 from blindface.report.figures import METRICS_CAPTION, severity_panels, title_of
 from blindface.report.material import Material, hashes
-from blindface.report.scores import decimals
+from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
+from blindface.report.scores import arrow, find, rows_of
 from blindface.report.style import LINE_MARGINS, LINE_SIZE, PALETTE, inline_svg, panels
-from blindface.report.table import Table, find, label_of, other_protocol, per_image, rows_of, same_protocol
+from blindface.report.summary import Findings, paragraph
+from blindface.report.table import Table
 
 DARK = {
     "paper": "#15181c",
@@ -41,11 +43,13 @@ DARK = {
     "step1": "#4a6f9b",
     "step2": "#78a9e0",
     "step3": "#cfe2f8",
+    "good": "#6fcf84",
+    "bad": "#f2877f",
 }
 """The palette of figures on a dark background, by the same names as `style.PALETTE`."""
 
 
-def write_page(material: Material, photographs: bool, commit: str | None) -> str:
+def write_page(material: Material, findings: Findings, photographs: bool, commit: str | None) -> str:
     """The page's HTML."""
     folder = Path(__file__).parent / "templates"
     environment = Environment(
@@ -64,9 +68,11 @@ def write_page(material: Material, photographs: bool, commit: str | None) -> str
         "photographs": photographs,
         "lacks": material.lacks,
         "caveats": facts.caveats(material),
-        "headline": headline(material),
+        "arrow": arrow,
+        "summary": paragraph(material, findings.changes),
+        "changes": findings.changes,
         "metrics_caption": METRICS_CAPTION,
-        **_tables(material),
+        **_tables(material, findings),
         **_charts(material),
         "examples": cards.example_groups(material) if photographs else [],
         "progressive": cards.step_groups(material) if photographs else [],
@@ -76,46 +82,19 @@ def write_page(material: Material, photographs: bool, commit: str | None) -> str
     return environment.get_template("page.html").render(context)
 
 
-def headline(material: Material) -> list[dict[str, str]]:
-    """For each objective what restoring changes: PSNR and LPIPS from the blind image to the restored one."""
-    tiles = []
-    for objective in OBJECTIVES:
-        method = method_of(objective)
-        for metric in (PAPER_METRICS[0], PAPER_METRICS[3]):
-            name = find(material.scores, metric.same, metric.kin)
-            before, after = (_value(material, row, name) for row in (method.blind, objective))
-            if name is None or before is None or after is None:
-                continue
-            places = decimals([before, after])
-            papers = ""
-            if name in metric.same:
-                first, last = (PAPER_VALUES[row][metric.name].text for row in (str(method.blind), objective))
-                papers = f"the paper: {first.split()[0]} → {last.split()[0]}"
-            label = metric.label if name in metric.same else label_of(material.scores, name)
-            tiles.append(
-                {"name": objective, "label": f"{method.label}, {label}", "paper": papers}
-                | {"before": f"{before:.{places}f}", "after": f"{after:.{places}f}"}
-            )
-    return tiles
-
-
-def _value(material: Material, method: str | None, name: str | None) -> float | None:
-    scores = material.scores.get(method or "")
-    metric = scores.metrics.get(name or "") if scores else None
-    return metric.value if metric else None
-
-
-def _tables(material: Material) -> dict[str, Any]:
+def _tables(material: Material, findings: Findings) -> dict[str, Any]:
     scores = material.scores
-    protocols: dict[str, tuple[str, str, str]] = {}
+    protocols: dict[str, tuple[str, str, str, str]] = {}
     for score in scores.values():
         for name, metric in score.metrics.items():
-            if metric.protocol:
-                protocols.setdefault(name, (metric.label, name, metric.protocol))
+            protocols.setdefault(name, (metric.label, name, meaning_of(name), metric.protocol))
     tables: dict[str, Table | None] = {"same": None, "other": None, "images": None}
     if scores:
         tables = {"same": same_protocol(scores), "other": other_protocol(scores), "images": per_image(scores)}
-    return {"tables": tables, "protocols": list(protocols.values())}
+    return {
+        "tables": tables | {"differences": difference_table(findings.differences)},
+        "protocols": list(protocols.values()),
+    }
 
 
 def _charts(material: Material) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reading `data/scores/<method>.json`, and how numbers are printed."""
+"""Reading `data/scores/<method>.json`, finding metrics in it, and how numbers are printed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from blindface.errors import InputError
 from blindface.files import read_json
+from blindface.report.catalogue import METHODS, Method, method_of
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,31 @@ def _number(value: Any) -> float | None:
     return None if value is None or not math.isfinite(float(value)) else float(value)
 
 
+def rows_of(scores: Mapping[str, Scores]) -> list[Method]:
+    """The methods of the table: the known rows always, other scored methods after them."""
+    known = {method.name for method in METHODS}
+    return [*METHODS, *(method_of(name) for name in sorted(scores) if name not in known)]
+
+
+def find(scores: Mapping[str, Scores], names: Sequence[str], prefixes: Sequence[str] = ()) -> str | None:
+    """The first of the named metrics that any method has (numbers before n/a), else the first with such a prefix."""
+    present = [name for score in scores.values() for name, metric in score.metrics.items() if metric.value is not None]
+    absent = [name for score in scores.values() for name in score.metrics]
+    for pool in (present, absent):
+        for name in names:
+            if name in pool:
+                return name
+        for name in pool:
+            if any(name.startswith(prefix) for prefix in prefixes):
+                return name
+    return None
+
+
+def label_of(scores: Mapping[str, Scores], name: str) -> str:
+    """A metric's label."""
+    return next((score.metrics[name].label for score in scores.values() if name in score.metrics), name)
+
+
 def decimals(values: Iterable[float | None]) -> int:
     """Decimals for a column of numbers: three below 1, two below 100, one below 1000, none above."""
     largest = max((abs(value) for value in values if value is not None), default=0.0)
@@ -92,16 +118,19 @@ def decimals(values: Iterable[float | None]) -> int:
     return 1 if largest < 1000 else 0
 
 
-def spread(mean: float, deviation: float | None, places: int) -> str:
-    """`21.96 ± 0.35`; without a deviation (a single batch) the mean alone."""
-    text = f"{mean:.{places}f}"
-    return text if deviation is None else f"{text} ± {deviation:.{places}f}"
+def deviation(value: float | None, places: int) -> str:
+    """`± 0.35`; nothing without a deviation (a single batch)."""
+    return "" if value is None else f"± {value:.{places}f}"
 
 
-def bounded(mean: float, interval: Sequence[float] | None, places: int) -> str:
-    """`21.96 [21.80, 22.11]`; without an interval the mean alone."""
-    text = f"{mean:.{places}f}"
-    return text if interval is None else f"{text} [{interval[0]:.{places}f}, {interval[1]:.{places}f}]"
+def interval(bounds: Sequence[float] | None, places: int, sign: str = "") -> str:
+    """`[21.80, 22.11]`; nothing without an interval. `sign` "+" prints the sign of both bounds."""
+    return "" if bounds is None else f"[{number(bounds[0], places, sign)}, {number(bounds[1], places, sign)}]"
+
+
+def number(value: float, places: int, sign: str = "") -> str:
+    """A number with a true minus sign, as wide as a plus."""
+    return f"{value:{sign}.{places}f}".replace("-", "−")
 
 
 def arrow(better: str) -> str:

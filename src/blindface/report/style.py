@@ -27,6 +27,8 @@ PALETTE = {
     "step1": "#93b7dd",
     "step2": "#4d88c4",
     "step3": "#173f70",
+    "good": "#1c7431",
+    "bad": "#b3261e",
 }
 """Colours by role. The page gives each of them a second value for dark backgrounds, by name."""
 
@@ -69,7 +71,6 @@ STYLE: Mapping[str, Any] = {
 Margins = tuple[float, float, float, float]
 """Room around a panel's axes in inches: left, right, top, bottom."""
 
-LINE_SIZE = (2.8, 1.95)
 LINE_SIZE = (2.8, 1.95)
 LINE_MARGINS: Margins = (0.46, 0.56, 0.3, 0.46)
 """For lines over epochs: numbers at the left, labels of the lines at the right."""

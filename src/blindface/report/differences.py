@@ -1,0 +1,86 @@
+"""Paired differences between methods: the same test images, so far narrower than two separate intervals suggest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from blindface.metrics.statistics import paired_difference
+from blindface.report.catalogue import Method
+from blindface.report.material import Material
+from blindface.report.scores import rows_of
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of `method - base` over the images both have a value for, with its 95 % bootstrap interval."""
+
+    method: str
+    base: str
+    metric: str
+    label: str
+    better: str
+    images: int
+    mean: float
+    interval: tuple[float, float] | None
+
+    @property
+    def verdict(self) -> str:
+        """`better`, `worse`, or `unclear` where the interval holds zero or there is none."""
+        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+            return "unclear"
+        return "better" if (self.mean > 0) == (self.better == "higher") else "worse"
+
+
+COLUMNS = ["method", "base", "metric", "images", "mean", "low95", "high95", "verdict"]
+
+
+def differences(material: Material) -> list[Difference]:
+    """Every method against its blind input, then every other method against the model of the same objective."""
+    resamples, seed = material.params.evaluate.bootstrap, material.params.evaluate.seed
+    result = []
+    for method, base in _compared(rows_of(material.scores)):
+        own, other = material.per_image.get(method), material.per_image.get(base)
+        if own is None or other is None or method not in material.scores:
+            continue
+        for metric in material.scores[method].metrics.values():
+            if not _shared(own, other, metric.name):
+                continue
+            found = paired_difference(own, other, metric.name, resamples, seed)
+            bounds = None if found.low is None or found.high is None else (found.low, found.high)
+            result.append(
+                Difference(method, base, metric.name, metric.label, metric.better, found.count, found.mean, bounds)
+            )
+    return result
+
+
+def _compared(methods: Iterable[Method]) -> Iterator[tuple[str, str]]:
+    known = [method for method in methods if method.objective is not None and method.name != method.blind]
+    for method in known:
+        if method.blind is not None:
+            yield method.name, method.blind
+    for method in known:
+        if method.objective is not None and method.name != method.objective:
+            yield method.name, method.objective
+
+
+def _shared(own: pd.DataFrame, other: pd.DataFrame, name: str) -> bool:
+    """Whether the two tables share an image that has a value in both."""
+    if name not in own or name not in other:
+        return False
+    both = own[["id", name]].merge(other[["id", name]], on="id")
+    return bool(np.isfinite(both.drop(columns="id").to_numpy(dtype=np.float64)).all(axis=1).any())
+
+
+def difference_frame(entries: Iterable[Difference]) -> pd.DataFrame:
+    """The differences as a table for `plots/differences.csv`."""
+    rows = [
+        (entry.method, entry.base, entry.metric, entry.images, entry.mean)
+        + (entry.interval or (None, None))
+        + (entry.verdict,)
+        for entry in entries
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
