@@ -130,9 +130,10 @@ def _look_up(scores: Mapping[str, Scores], method: Method, name: str | None) -> 
 
 
 def _ours(scores: Mapping[str, Scores], name: str | None, reading: Reading) -> Filler:
-    column = {m: reading.value(s.metrics[name]) for m, s in scores.items() if name and name in s.metrics}
+    metrics = {method: score.metrics[name] for method, score in scores.items() if name and name in score.metrics}
+    column = {method: reading.value(metric) for method, metric in metrics.items()}
     places = decimals(column.values())
-    best = _best(column, next((s.metrics[name].better for s in scores.values() if name in s.metrics), "higher"))
+    best = _best(column, next((metric.better for metric in metrics.values()), "higher"))
 
     def cell(method: Method, notes: Notes) -> Cell:
         metric = _look_up(scores, method, name)
