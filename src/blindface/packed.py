@@ -5,6 +5,7 @@ Why one file: thousands of loose files cost Snakemake and DVC tens of seconds pe
     frame = pandas.read_parquet("data/pairs/objective1/test.parquet")
     image = numpy.frombuffer(frame.blind[0], numpy.uint8).reshape(16, 16, 3)
 
+The same lines read a folder of shards (`shards.py`), which every function here takes in place of a file.
 Image columns are fixed-size binary: raw uint8 RGB in HWC order. Their shape stands in the field's metadata.
 Rows are written in groups, so memory stays flat at any number of images. The bytes of the file depend on nothing
 but the rows and pyarrow's version.
@@ -12,7 +13,7 @@ but the rows and pyarrow's version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from blindface.errors import InputError
 from blindface.files import atomic_path
 from blindface.images import Image
+from blindface.shards import shard_files
 
 ROW_GROUP = 1024
 
@@ -104,8 +106,23 @@ def _open(path: Path) -> pq.ParquetFile:
         raise InputError(f"{path} cannot be read as a packed table ({error}): delete it and make it again") from error
 
 
-def _stack(column: pa.Array, field: pa.Field) -> Image:
-    shape = tuple(int(n) for n in field.metadata[b"shape"].decode().split(","))
+def _open_all(path: Path) -> list[pq.ParquetFile]:
+    """The file, or all shards of a folder, in order; they must have been made alike."""
+    paths = shard_files(path)
+    files = [_open(each) for each in paths]
+    for each, file in zip(paths[1:], files[1:], strict=True):
+        if not file.schema_arrow.equals(files[0].schema_arrow, check_metadata=True):
+            raise InputError(f"{each} and {paths[0].name} were made with different parameters: delete the older ones")
+    return files
+
+
+def _shape(file: pq.ParquetFile, column: str) -> tuple[int, int, int]:
+    field = file.schema_arrow.field(column)
+    height, width, channels = (int(n) for n in field.metadata[b"shape"].decode().split(","))
+    return height, width, channels
+
+
+def _stack(column: pa.Array, shape: tuple[int, int, int]) -> Image:
     values = np.frombuffer(column.buffers()[1], np.uint8)
     size = int(np.prod(shape))
     values = values[column.offset * size : (column.offset + len(column)) * size]
@@ -114,54 +131,86 @@ def _stack(column: pa.Array, field: pa.Field) -> Image:
 
 def image_shape(path: Path, column: str) -> tuple[int, int, int]:
     """The (H, W, 3) of an image column."""
-    field = _open(path).schema_arrow.field(column)
-    height, width, channels = (int(n) for n in field.metadata[b"shape"].decode().split(","))
-    return height, width, channels
+    return _shape(_open_all(path)[0], column)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """The file's own metadata, as given to PackedWriter."""
-    metadata = _open(path).schema_arrow.metadata or {}
+    metadata = _open_all(path)[0].schema_arrow.metadata or {}
     return {key.decode(): value.decode() for key, value in metadata.items() if key != b"ARROW:schema"}
 
 
 def count_rows(path: Path) -> int:
     """Number of rows, read from the footer."""
-    return int(_open(path).metadata.num_rows)
+    return sum(int(file.metadata.num_rows) for file in _open_all(path))
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """All plain columns (no images) as a data frame, in file order."""
-    file = _open(path)
-    names = [field.name for field in file.schema_arrow if not (field.metadata and b"shape" in field.metadata)]
-    return file.read(columns=names).to_pandas()
+    files = _open_all(path)
+    names = [field.name for field in files[0].schema_arrow if not (field.metadata and b"shape" in field.metadata)]
+    return pa.concat_tables([file.read(columns=names) for file in files]).to_pandas()
 
 
 def iterate_images(path: Path, column: str, batch_size: int = ROW_GROUP) -> Iterator[tuple[list[str], Image]]:
     """Yield (ids, images (N, H, W, 3) uint8) in file order, at most `batch_size` at a time; memory stays flat."""
-    file = _open(path)
-    field = file.schema_arrow.field(column)
-    for batch in file.iter_batches(batch_size=batch_size, columns=["id", column]):
-        yield batch.column("id").to_pylist(), _stack(batch.column(column), field)
+    for file in _open_all(path):
+        yield from _batches(file, column, batch_size, range(file.num_row_groups))
+
+
+def iterate_chosen(
+    path: Path, column: str, ids: Collection[str], size: int = ROW_GROUP
+) -> Iterator[tuple[list[str], Image]]:
+    """Yield the wanted ids and their images in file order, `size` at a time, the last perhaps fewer.
+
+    Row groups without a wanted image are not read; ids that are not in the file are passed over.
+    """
+    wanted = set(ids)
+    names: list[str] = []
+    images: list[Image] = []
+    for file in _open_all(path):
+        for here, stack in _batches(file, column, ROW_GROUP, _groups_with(file, wanted)):
+            for name, image in zip(here, stack, strict=True):
+                if name not in wanted:
+                    continue
+                names.append(name)
+                images.append(image)
+                if len(names) == size:
+                    yield names, np.stack(images)
+                    names, images = [], []
+    if names:
+        yield names, np.stack(images)
+
+
+def _groups_with(file: pq.ParquetFile, ids: Set[str]) -> list[int]:
+    """The row groups that hold any of these ids."""
+    groups = range(file.num_row_groups)
+    return [n for n in groups if not ids.isdisjoint(file.read_row_group(n, ["id"]).column("id").to_pylist())]
+
+
+def _batches(file: pq.ParquetFile, column: str, size: int, groups: Sequence[int]) -> Iterator[tuple[list[str], Image]]:
+    shape = _shape(file, column)
+    for batch in file.iter_batches(batch_size=size, row_groups=list(groups), columns=["id", column]):
+        yield batch.column("id").to_pylist(), _stack(batch.column(column), shape)
 
 
 def read_images(path: Path, column: str, ids: Sequence[str] | None = None) -> Image:
     """All images of a column as one (N, H, W, 3) uint8 stack; with `ids`, those images in that order.
 
-    Errors: InputError if an id is not in the file.
+    Only the row groups with a wanted image are read. Errors: InputError if an id is not in the file.
     """
-    wanted = None if ids is None else {name: place for place, name in enumerate(ids)}
-    if wanted is None:
+    if ids is None:
         stacks = [stack for _, stack in iterate_images(path, column)]
         return np.concatenate(stacks) if stacks else np.empty((0, *image_shape(path, column)), np.uint8)
-    result = np.empty((len(wanted), *image_shape(path, column)), np.uint8)
-    seen = 0
-    for names, stack in iterate_images(path, column):
-        for name, image in zip(names, stack, strict=True):
-            if name in wanted:
-                result[wanted[name]] = image
-                seen += 1
-    if seen != len(wanted):
-        missing = sorted(set(wanted) - set(read_table(path)["id"]))
-        raise InputError(f"{path} lacks {len(missing)} of the wanted images, first {missing[0]}: make it again")
+    places = {name: place for place, name in enumerate(ids)}
+    result = np.empty((len(places), *image_shape(path, column)), np.uint8)
+    missing = set(places)
+    for file in _open_all(path):
+        for names, stack in _batches(file, column, ROW_GROUP, _groups_with(file, missing)):
+            for name, image in zip(names, stack, strict=True):
+                if name in places:
+                    result[places[name]] = image
+            missing.difference_update(names)
+    if missing:
+        raise InputError(f"{path} lacks {len(missing)} of the wanted images, first {min(missing)}: make it again")
     return result

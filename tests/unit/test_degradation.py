@@ -338,13 +338,25 @@ def test_the_file_is_the_same_for_any_number_of_workers(made: tuple[Path, Path],
 
 def test_shards_together_are_the_whole(made: tuple[Path, Path], tmp_path: Path) -> None:
     make_pairs(*made, "objective1", "train", PARAMS, tmp_path / "whole.parquet")
-    shards = [tmp_path / f"{n}.parquet" for n in (1, 2, 3)]
-    for n, path in enumerate(shards, start=1):
-        make_pairs(*made, "objective1", "train", PARAMS, path, shard=(n, 3))
-    together = pd.concat([pd.read_parquet(path) for path in shards], ignore_index=True)
-    pd.testing.assert_frame_equal(together, pd.read_parquet(tmp_path / "whole.parquet"))
-    with pytest.raises(InputError, match="shard 4/3"):
-        make_pairs(*made, "objective1", "train", PARAMS, tmp_path / "x.parquet", shard=(4, 3))
+    folder = tmp_path / "train.parquet"
+    for n in (3, 1, 2):
+        make_pairs(*made, "objective1", "train", PARAMS, folder, shard=(n, 3))
+    pd.testing.assert_frame_equal(pd.read_parquet(folder), pd.read_parquet(tmp_path / "whole.parquet"))
+    pd.testing.assert_frame_equal(read_table(folder), read_table(tmp_path / "whole.parquet"))
+    assert (read_images(folder, "blind") == read_images(tmp_path / "whole.parquet", "blind")).all()
+    assert read_metadata(folder) == read_metadata(tmp_path / "whole.parquet")
+
+
+def test_shards_that_cannot_be_are_refused(made: tuple[Path, Path], tmp_path: Path) -> None:
+    make_pairs(*made, "objective1", "test", PARAMS, tmp_path / "file")
+    make_pairs(*made, "objective1", "test", PARAMS, tmp_path / "folder", shard=(1, 2))
+    for path, shard, reason in (
+        (tmp_path / "file", (4, 3), "shard 4/3 does not exist"),
+        (tmp_path / "file", (1, 2), "is one file: delete it to write shards"),
+        (tmp_path / "folder", (1, 1), "is a folder of shards: delete it to write one file"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            make_pairs(*made, "objective1", "test", PARAMS, path, shard=shard)
 
 
 def test_a_restart_in_the_middle_gives_the_same_file(

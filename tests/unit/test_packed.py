@@ -7,10 +7,12 @@ import errno
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from blindface import packed
 from blindface.errors import InputError
+from blindface.shards import shard_path
 
 
 def _write(path, count=5, group=2):
@@ -84,6 +86,77 @@ def test_missing_and_broken_files_are_named(tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(InputError, match=r"broken\.parquet cannot be read"):
         packed.read_table(tmp_path / "broken.parquet")
+
+
+def _shards(folder, counts=(2, 0, 3), note="x"):
+    """Shards of so many rows; returns all ids and images."""
+    rng = np.random.default_rng(3)
+    ids = [f"A/A_{i:04d}" for i in range(sum(counts))]
+    images = rng.integers(0, 256, (len(ids), 4, 4, 3), dtype=np.uint8)
+    first = 0
+    for index, count in enumerate(counts, start=1):
+        rows = slice(first, first + count)
+        path = shard_path(folder, (index, len(counts)))
+        with packed.PackedWriter(path, {"id": pa.string()}, {"blind": (4, 4, 3)}, {"note": note}) as writer:
+            writer.append({"id": ids[rows]}, {"blind": images[rows]})
+        first += count
+    return ids, images
+
+
+def test_a_folder_of_shards_is_read_as_one_file(tmp_path):
+    folder = tmp_path / "train.parquet"
+    ids, images = _shards(folder)
+    (folder / ".00001-of-00003.9.partial.parquet").write_bytes(b"left by a kill")
+    assert packed.count_rows(folder) == 5
+    assert packed.read_metadata(folder) == {"note": "x"}
+    assert packed.read_table(folder)["id"].tolist() == ids
+    assert packed.image_shape(folder, "blind") == (4, 4, 3)
+    assert np.array_equal(packed.read_images(folder, "blind"), images)
+    assert np.array_equal(packed.read_images(folder, "blind", [ids[4], ids[1]]), images[[4, 1]])
+    assert [name for names, _ in packed.iterate_images(folder, "blind", 2) for name in names] == ids
+
+
+def test_shards_that_are_incomplete_or_unlike_are_refused(tmp_path):
+    folder = tmp_path / "train.parquet"
+    _shards(folder)
+    shard_path(folder, (2, 3)).rename(tmp_path / "aside")
+    with pytest.raises(InputError, match=r"lacks 1 of its 3 shards: make it with --shard 2/3"):
+        packed.read_table(folder)
+    (tmp_path / "aside").rename(shard_path(folder, (1, 2)))
+    with pytest.raises(InputError, match=r"holds shards of 2 and of 3"):
+        packed.read_table(folder)
+    _shards(tmp_path / "other", note="y")
+    _shards(tmp_path / "mixed")
+    shard_path(tmp_path / "other", (3, 3)).replace(shard_path(tmp_path / "mixed", (3, 3)))
+    with pytest.raises(InputError, match=r"00003-of-00003.parquet and 00001-of-00003.parquet were made with different"):
+        packed.read_images(tmp_path / "mixed", "blind")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="is a folder without shards"):
+        packed.count_rows(tmp_path / "empty")
+
+
+def test_chosen_images_come_in_file_order_and_even_groups(tmp_path):
+    folder = tmp_path / "train.parquet"
+    ids, images = _shards(folder, counts=(4, 3, 2))
+    chosen = [ids[8], ids[0], ids[3], ids[5], ids[6], "Nobody"]
+    groups = list(packed.iterate_chosen(folder, "blind", chosen, size=2))
+    assert [names for names, _ in groups] == [[ids[0], ids[3]], [ids[5], ids[6]], [ids[8]]]
+    assert np.array_equal(np.concatenate([stack for _, stack in groups]), images[[0, 3, 5, 6, 8]])
+    assert list(packed.iterate_chosen(folder, "blind", [])) == []
+
+
+def test_only_the_row_groups_of_wanted_images_are_read(tmp_path, monkeypatch):
+    ids, images = _write(tmp_path / "a.parquet", count=9, group=3)
+    read = []
+    original = pq.ParquetFile.iter_batches
+
+    def remember(self, **options):
+        read.extend(options["row_groups"])
+        return original(self, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", remember)
+    assert np.array_equal(packed.read_images(tmp_path / "a.parquet", "blind", [ids[8], ids[1]]), images[[8, 1]])
+    assert read == [0, 2]
 
 
 def test_an_unknown_id_is_named(tmp_path):

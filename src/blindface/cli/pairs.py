@@ -20,12 +20,13 @@ def pairs_command(
     split: Annotated[Path, typer.Option(help="The split.")],
     output: Annotated[Path, typer.Option(help="The packed pairs to write.")],
     workers: Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)] = None,
-    shard: Annotated[str, typer.Option(help="I/N: write only the I-th of N consecutive shares of the part.")] = "1/1",
+    shard: Annotated[str, typer.Option(help="I/N: write the I-th of N shares into the folder --output.")] = "1/1",
     params: ParamsOption = [],
 ) -> None:
     """Make the blind images of one objective and part by equation (1).
 
-    The bytes depend on the targets, the seed, the image ids and the parameters, not on the number of workers.
+    The bytes depend on the targets, the seed, the image ids and the parameters, not on the number of workers. With
+    --shard, several machines can make one part: all commands read the folder of their shards as one file.
 
     Example: blindface pairs --objective objective1 --part test --targets data/targets.parquet --split data/split.csv
     --output data/pairs/objective1/test.parquet

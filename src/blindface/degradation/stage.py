@@ -1,4 +1,4 @@
-"""The stage `pairs`: the fixed pairs of one objective and part, in one packed file.
+"""The stage `pairs`: the fixed pairs of one objective and part, in one packed file or a folder of shards.
 
 Columns, one row per target of the part, sorted by id:
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -27,9 +27,10 @@ from blindface.degradation.batch import Degrader, ranges_of
 from blindface.degradation.draws import Drawn
 from blindface.errors import InputError
 from blindface.images import Image
-from blindface.packed import ROW_GROUP, PackedWriter, iterate_images, read_table
+from blindface.packed import ROW_GROUP, PackedWriter, iterate_chosen, read_table
 from blindface.params.data import Objective, PairsParams, Part
 from blindface.progress import track
+from blindface.shards import shard_path
 from blindface.split import read_part
 
 COLUMNS = {
@@ -61,18 +62,21 @@ def make_pairs(
     """Write the pairs of one objective and part; returns their number.
 
     The bytes depend on targets, split, parameters and the versions in the metadata alone. `shard=(i, n)` writes the
-    i-th of n consecutive shares (1-based), whose rows together are those of the whole. Memory stays flat.
+    i-th of n consecutive shares (1-based) into the folder `output`, which is read as one file. Memory stays flat.
     Errors: InputError if the targets lack a photograph of the split or their bytes are not the recorded ones.
     """
+    path = shard_path(output, shard)
     ids = _share(read_part(split, part), shard)
     recorded = _recorded_hashes(targets, ids)
     writer = PackedWriter(
-        output, COLUMNS, {"blind": (*[ranges_of(params, objective).u] * 2, 3)}, _metadata(objective, part, params)
+        path, COLUMNS, {"blind": (*[ranges_of(params, objective).u] * 2, 3)}, _metadata(objective, part, params)
     )
     with Degrader(objective, params, workers) as degrader, writer:
         waiting: list[_Block] = []
         total = -(-len(ids) // ROW_GROUP)
-        for names, stack in track(_blocks(targets, set(ids)), f"pairs {objective} {part}", total):
+        for names, stack in track(
+            iterate_chosen(targets, "target", ids, ROW_GROUP), f"pairs {objective} {part}", total
+        ):
             waiting.append((names, stack, *degrader.start(stack, names)))
             if len(waiting) > IN_FLIGHT:
                 _append(writer, waiting.pop(0), recorded, targets)
@@ -83,8 +87,6 @@ def make_pairs(
 
 def _share(ids: list[str], shard: tuple[int, int]) -> list[str]:
     index, count = shard
-    if not 1 <= index <= count:
-        raise InputError(f"shard {index}/{count} does not exist: give I/N with 1 <= I <= N, such as 1/{max(count, 1)}")
     return ids[len(ids) * (index - 1) // count : len(ids) * index // count]
 
 
@@ -99,23 +101,6 @@ def _recorded_hashes(targets: Path, ids: Sequence[str]) -> dict[str, str]:
             f"{targets} lacks {len(missing)} photographs of the split, first {missing[0]}: make the split again"
         )
     return recorded
-
-
-def _blocks(targets: Path, wanted: set[str]) -> Iterator[tuple[list[str], Image]]:
-    """The wanted targets in file order, in blocks of ROW_GROUP (the last may be shorter)."""
-    names: list[str] = []
-    images: list[Image] = []
-    for group, stack in iterate_images(targets, "target"):
-        for name, image in zip(group, stack, strict=True):
-            if name not in wanted:
-                continue
-            names.append(name)
-            images.append(image)
-            if len(names) == ROW_GROUP:
-                yield names, np.stack(images)
-                names, images = [], []
-    if names:
-        yield names, np.stack(images)
 
 
 def _append(writer: PackedWriter, block: _Block, recorded: dict[str, str], targets: Path) -> None:
