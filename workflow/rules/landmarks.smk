@@ -17,10 +17,19 @@ rule detect_landmarks:
     conda:
         "../envs/blindface.yaml"
     threads: 8
+    resources:
+        # PFLD and exact points need no card.
+        gpu=(
+            0
+            if EXPERIMENT.values["landmarks"]["device"] == "cpu"
+            or EXPERIMENT.values["landmarks"]["backend"] in ("pfld", "exact")
+            else 1
+        ),
     params:
         slice=EXPERIMENT.slice("landmarks"),
     message:
         "Finding the facial landmarks"
     shell:
         "blindface landmarks --params {params.slice:q} --targets {input.targets} --split {input.split}"
-        " --archive {input.archive} --weights {input.weights} --output {output.landmarks} 2>&1 | tee {log}"
+        " --archive {input.archive} --weights {input.weights} --workers {threads}"
+        " --output {output.landmarks} 2>&1 | tee {log}"

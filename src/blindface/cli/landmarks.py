@@ -27,8 +27,7 @@ def landmarks_command(
         Path | None, typer.Option(dir_okay=False, help="Only the photographs of this split; default: all targets.")
     ] = None,
     params: ParamsOption = [],
-    workers: Annotated[int | None, typer.Option(min=1, help="Threads of the detector; default: all cores.")] = None,
-    device: Annotated[str, typer.Option(help="auto (the GPU where there is one), cpu or cuda.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads; default: the cores, 8 at most.")] = None,
 ) -> None:
     """Find 68 facial landmarks in every target, at 128 and at 64 pixels, with box, score, faces, yaw and pitch.
 
@@ -53,7 +52,7 @@ def landmarks_command(
     else:
         from blindface.landmarks.run import run_landmarks
 
-        found, missed = run_landmarks(targets, output, Weights.load(weights), ids, device, workers, **dict(choice))
+        found, missed = run_landmarks(targets, output, Weights.load(weights), ids, workers, **dict(choice))
     say(f"{output}: landmarks of {found} photographs, {missed} without a face")
 
 

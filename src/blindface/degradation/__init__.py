@@ -5,10 +5,11 @@
 `docs/degradation.md` states every convention.
 """
 
-from blindface.degradation.batch import Degrader, available_workers, degrade_many, ranges_of
+from blindface.degradation.batch import Degrader, degrade_many, ranges_of
 from blindface.degradation.draws import Drawn, draw, noise_generator
 from blindface.degradation.equation import degrade
 from blindface.degradation.stage import make_pairs
+from blindface.threads import available_workers
 
 __all__ = [
     "Degrader",

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 
-import cv2
 import numpy as np
 
 from blindface.degradation.draws import Drawn, draw, noise_generator
@@ -16,41 +12,15 @@ from blindface.degradation.equation import degrade
 from blindface.errors import InputError
 from blindface.images import Image
 from blindface.params.data import DegradationParams, Objective, PairsParams
+from blindface.threads import available_workers, opencv_single_threaded
 
 SLICE = 32
 """Images per task: few enough to keep all workers busy to the end, enough to make a task's own cost vanish."""
-
-_lock = threading.Lock()
-_users = 0
-_threads_before = 0
 
 
 def ranges_of(params: PairsParams, objective: Objective) -> DegradationParams:
     """The block of ranges of one objective."""
     return params.objective1 if objective == "objective1" else params.objective2
-
-
-def available_workers() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _opencv_single_threaded() -> Iterator[None]:
-    """Keep OpenCV from starting threads of its own inside ours; the setting is the process's, so users are counted."""
-    global _users, _threads_before
-    with _lock:
-        if _users == 0:
-            _threads_before = cv2.getNumThreads()
-            cv2.setNumThreads(1)
-        _users += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                cv2.setNumThreads(_threads_before)
 
 
 class Degrader:
@@ -63,7 +33,7 @@ class Degrader:
         self.params = params
         self.ranges = ranges_of(params, objective)
         self._pool = ThreadPoolExecutor(workers or available_workers(), thread_name_prefix="degrade")
-        self._quiet = _opencv_single_threaded()
+        self._quiet = opencv_single_threaded()
 
     def __enter__(self) -> Degrader:
         self._quiet.__enter__()

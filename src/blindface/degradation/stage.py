@@ -74,9 +74,8 @@ def make_pairs(
     with Degrader(objective, params, workers) as degrader, writer:
         waiting: list[_Block] = []
         total = -(-len(ids) // ROW_GROUP)
-        for names, stack in track(
-            iterate_chosen(targets, "target", ids, ROW_GROUP), f"pairs {objective} {part}", total
-        ):
+        blocks = iterate_chosen(targets, "target", ids, ROW_GROUP)
+        for names, stack in track(blocks, f"pairs {objective} {part}", total):
             waiting.append((names, stack, *degrader.start(stack, names)))
             if len(waiting) > IN_FLIGHT:
                 _append(writer, waiting.pop(0), recorded, targets)

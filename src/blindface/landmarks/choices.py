@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,23 @@ def make_detector(
 
 
 def make_backend(
-    name: str, weights: Path, detector: str, margin: float, device: str = "cpu", batch_size: int = 32
+    name: str,
+    weights: Path,
+    detector: str,
+    margin: float,
+    device: str = "cpu",
+    batch_size: int = 32,
+    workers: int | None = None,
 ) -> Any:
     """The backend `fan`, `compressed_fan` or `pfld` behind that detector; `fan` has margins of its own.
 
-    torch and face-alignment are imported only where they are needed.
+    workers: threads of PFLD's runtime; those of torch are the process's, see `run_landmarks`. torch and face-alignment
+    are imported only where they are needed.
     """
     if name == "pfld":
         from blindface.landmarks.pfld import PfldBackend
 
-        return PfldBackend(weights, margin, batch_size, os.cpu_count())
+        return PfldBackend(weights, margin, batch_size, workers)
     if name == "fan":
         from blindface.landmarks.fan import FanBackend
 

@@ -7,7 +7,6 @@ nose and corners of the mouth, in each pair first the one further left, or NaN f
 
 from __future__ import annotations
 
-import os
 import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from blindface.errors import ExternalFileError
 from blindface.images import Image
+from blindface.threads import available_workers, opencv_single_threaded
 
 Faces = NDArray[np.float32]
 FIELDS = 15
@@ -92,7 +92,7 @@ class YuNet:
         self, path: Path, score: float = 0.5, enlargement: int = YUNET_ENLARGEMENT, workers: int | None = None
     ) -> None:
         self.path, self.score, self.enlargement = Path(path), score, enlargement
-        self.workers = workers or os.cpu_count() or 1
+        self.workers = workers or available_workers()
         # A network holds buffers and the input size, so each thread borrows one of its own.
         self._networks: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.workers):
@@ -114,9 +114,7 @@ class YuNet:
 
     def __call__(self, images: Image) -> list[Faces]:
         """Faces of each picture; the order of the result is that of the pictures, whatever the threads do."""
-        if self.workers == 1 or len(images) < 2:
-            return [self._detect(image) for image in images]
-        with ThreadPoolExecutor(self.workers) as pool:
+        with opencv_single_threaded(), ThreadPoolExecutor(self.workers) as pool:
             return list(pool.map(self._detect, images))
 
     def _detect(self, image: Image) -> Faces:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from blindface.errors import ExternalFileError
 from blindface.images import Image
 from blindface.landmarks.geometry import Points, from_crops, square_crops
+from blindface.threads import available_workers
 
 CROP = 112
 
@@ -21,7 +21,7 @@ def open_session(path: Path, workers: int | None = None, purpose: str = "the net
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = workers or os.cpu_count() or 1
+    options.intra_op_num_threads = workers or available_workers()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:

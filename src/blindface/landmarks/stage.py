@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 
 from blindface.errors import InputError
 from blindface.images import Image, resize
-from blindface.landmarks.detection import Detector, choose_faces, scale_faces
+from blindface.landmarks.detection import Detector, Faces, choose_faces, scale_faces
 from blindface.landmarks.exact import read_exact
 from blindface.landmarks.geometry import Points, enclosing_boxes, photograph_to_target, scale_points
 from blindface.landmarks.pose import head_poses
 from blindface.landmarks.table import HALF, SIZE, Landmarks, within_frame, write_landmarks
-from blindface.packed import count_rows, iterate_images, read_table
+from blindface.packed import count_rows, iterate_chosen, iterate_images, read_table
 from blindface.progress import track
+from blindface.threads import ahead
 
-PART = 256
-"""Targets per part: a few seconds of work, some tens of MB."""
+PART = 64
+"""Targets per part: what a stop can cost, a second of the small backends and a minute of 2DFAN-4 on a CPU."""
 
 
 class Backend(Protocol):
@@ -40,7 +41,11 @@ class Backend(Protocol):
 
 def locate(images: Image, detector: Detector, backend: Backend) -> Landmarks:
     """Landmarks of targets (N, 128, 128, 3) uint8. Works with any number of faces in each, none included."""
-    chosen, faces = choose_faces(detector(images), SIZE, SIZE)
+    return _place(images, detector(images), backend)
+
+
+def _place(images: Image, detected: Sequence[Faces], backend: Backend) -> Landmarks:
+    chosen, faces = choose_faces(detected, SIZE, SIZE)
     points = np.full((len(images), 68, 2), np.nan, np.float32)
     seen = np.flatnonzero(faces > 0)
     if len(seen):
@@ -89,15 +94,20 @@ def detect_landmarks(
 
     settings: whatever the result depends on besides the targets (names, values, hashes of weights). It is stored in
     the file, and tells whether a part left by a stopped run still holds. Parts lie beside the output until it is whole.
+    While the backend works on one part, the next is read and its faces are detected.
     """
     folder = Path(output).with_name(f".{Path(output).stem}.parts")
     total = count_rows(targets) if ids is None else len(set(ids))
+    supply = iterate_images(targets, "target", part) if ids is None else iterate_chosen(targets, "target", ids, part)
     found = 0
 
     def parts() -> Iterator[tuple[list[str], Landmarks]]:
         nonlocal found
-        for names, images in track(_parts(targets, ids, part), "landmarks", -(-total // part)):
-            landmarks = _remembered(folder, settings, images, detector, backend)
+        coming = ahead(_prepared(supply, folder, settings, detector))
+        for names, images, path, ready in track(coming, "landmarks", -(-total // part)):
+            landmarks = ready if isinstance(ready, Landmarks) else _place(images, ready, backend)
+            if landmarks is not ready:
+                _remember(path, landmarks)
             found += int(landmarks.found.sum())
             yield names, landmarks
 
@@ -106,44 +116,31 @@ def detect_landmarks(
     return found, written - found
 
 
-def _parts(targets: Path, ids: Sequence[str] | None, size: int) -> Iterator[tuple[list[str], Image]]:
-    """The wanted targets in file order, `size` at a time."""
-    if ids is None:
-        yield from iterate_images(targets, "target", size)
-        return
-    wanted = set(ids)
-    names: list[str] = []
-    images: list[Image] = []
-    for here, stack in iterate_images(targets, "target"):
-        for name, image in zip(here, stack, strict=True):
-            if name in wanted:
-                names.append(name)
-                images.append(image)
-            if len(names) == size:
-                yield names, np.stack(images)
-                names, images = [], []
-    if names:
-        yield names, np.stack(images)
+def _prepared(
+    supply: Iterable[tuple[list[str], Image]], folder: Path, settings: Mapping[str, Any], detector: Detector
+) -> Iterator[tuple[list[str], Image, Path, Landmarks | list[Faces]]]:
+    """Each part with the place of its file, and its landmarks from a stopped run or else its detected faces."""
+    for names, images in supply:
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(images).tobytes())
+        path = folder / f"{digest.hexdigest()}.npz"
+        yield names, images, path, _recall(path) or detector(images)
 
 
-def _remembered(
-    folder: Path, settings: Mapping[str, Any], images: Image, detector: Detector, backend: Backend
-) -> Landmarks:
-    """The part's landmarks from a stopped run where settings and pixels are the same, computed otherwise."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(images).tobytes())
-    path = folder / f"{digest.hexdigest()}.npz"
+def _recall(path: Path) -> Landmarks | None:
+    """A part of a stopped run; None if it is not there or was cut short."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return Landmarks(**stored)
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # not there, or cut short: computed again
-    landmarks = locate(images, detector, backend)
-    folder.mkdir(parents=True, exist_ok=True)
+        return None
+
+
+def _remember(path: Path, landmarks: Landmarks) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.partial.npz")
     np.savez(temporary, **landmarks.arrays())  # type: ignore[arg-type]
     temporary.replace(path)
-    return landmarks
 
 
 def exact_landmarks(targets: Path, archive: Path, output: Path, ids: Sequence[str] | None = None) -> tuple[int, int]:

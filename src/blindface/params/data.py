@@ -122,3 +122,4 @@ class LandmarksParams(Block):
     score: float = setting(0.5, "Least score of a detected face.", ge=0, le=1)
     margin: float = setting(0.25, "Room around the detected box, in shares of its longer side.", ge=0, le=1)
     batch_size: int = setting(32, "Faces per forward pass.", ge=1, le=4096)
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: the GPU where there is one.")

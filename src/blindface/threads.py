@@ -1,0 +1,72 @@
+"""How many threads work, and work that is done ahead of its use."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import cv2
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_users = 0
+_threads_before = 0
+
+
+def available_workers() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def opencv_single_threaded() -> Iterator[None]:
+    """Keep OpenCV from starting threads of its own inside ours; the setting is the process's, so users are counted."""
+    global _users, _threads_before
+    with _lock:
+        if _users == 0:
+            _threads_before = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                cv2.setNumThreads(_threads_before)
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let PyTorch compute with so many threads, within the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
+    """Yield the items in their order while a thread makes the next `depth` of them.
+
+    An error in making one is raised in its place.
+    """
+    end, iterator = object(), iter(items)
+    waiting: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        try:
+            waiting.extend(pool.submit(next, iterator, end) for _ in range(depth))
+            while (item := waiting.popleft().result()) is not end:
+                waiting.append(pool.submit(next, iterator, end))
+                yield item
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
