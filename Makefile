@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 SNAKEMAKE := snakemake --cores $(CORES)
 
-.PHONY: help environment report subset full test lint format schema lock ui clean
+.PHONY: help environment report subset full test lint format readme schema lock ui clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ format: $(READY) ## put everything into the project's format
 	ruff check --fix .
 	ruff format .
 	snakefmt Snakefile workflow
+
+readme: $(READY) ## write the README's table of results anew from reports/lfw
+	blindface readme
 
 schema: $(READY) ## write the JSON schema of the parameters anew
 	blindface schema --output workflow/schemas/params.schema.json

@@ -204,7 +204,8 @@ def _probe(params: TrainParams, device: torch.device, count: int) -> float:
 
         with FlopCounterMode(display=False) as counter:
             once()
-        return counter.get_total_flops() / _seconds(once, device)
+        operations: int = counter.get_total_flops()
+        return operations / _seconds(once, device)
 
 
 def _seconds(once: Callable[[], None], device: torch.device) -> float:

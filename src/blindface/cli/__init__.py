@@ -8,7 +8,7 @@ Importing a module here registers its commands; heavy libraries are imported ins
 from blindface.cli import params
 from blindface.cli import fetch, photographs, targets, weights, embedded
 from blindface.cli import split, pairs, export, calibrate, landmarks, check
-from blindface.cli import train, tracking, restore, evaluate, report
+from blindface.cli import train, tracking, restore, evaluate, report, publish
 
 __all__ = [
     "calibrate",
@@ -21,6 +21,7 @@ __all__ = [
     "pairs",
     "params",
     "photographs",
+    "publish",
     "report",
     "restore",
     "split",

@@ -41,10 +41,8 @@ class GradientPenalty(nn.Module):
         """real, fake: (N, 3, H, W); mix: (N, 1, 1, 1) uniform in [0, 1], drawn by the caller. Returns a scalar."""
         real, fake = in_full(real.detach()), in_full(fake.detach())
         between = real + mix * (fake - real)
-        if hasattr(discriminator, "image_gradient"):
-            gradients = discriminator.image_gradient(between, step)
-        else:
-            gradients = image_gradient_by_autograd(discriminator, between, step)
+        own = getattr(discriminator, "image_gradient", None)
+        gradients = image_gradient_by_autograd(discriminator, between, step) if own is None else own(between, step)
         norms: Tensor = linalg.vector_norm(in_full(gradients), dim=(1, 2, 3))
         return (norms - 1.0).square().mean()
 

@@ -71,10 +71,11 @@ class Discriminator(nn.Module):
         pixels = features.shape[2] * features.shape[3]
         gradient = _unleak((gradient / pixels)[:, :, None, None].expand_as(top), top > 0)
         gradient = self._transpose_with_deviation(gradient, features)
-        for stage in self.stages[:step]:
+        for index in range(step):
+            stage: Stage = self.stages[index]  # type: ignore[assignment]
             gradient = stage.transpose(gradient, signs)
-        entry = self.from_rgb[step - 1]
-        return F.conv_transpose2d(_unleak(gradient, signs.pop()), entry.weight)  # type: ignore[arg-type]
+        weight: Tensor = self.from_rgb[step - 1].weight  # type: ignore[assignment]
+        return F.conv_transpose2d(_unleak(gradient, signs.pop()), weight)
 
     def _features(self, image: Tensor, step: int, signs: list[Tensor]) -> Tensor:
         """Images to features of 16x16; the signs before every leaky ReLU are appended in order."""

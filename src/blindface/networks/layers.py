@@ -8,6 +8,7 @@ Layers without it get the same forward scale from the start: see `initialise`.
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from torch.nn import functional as F
 
 LEAK = 0.2
 """Slope of the leaky ReLUs for negative values."""
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 class EqualisedConv2d(nn.Module):
@@ -61,7 +64,7 @@ class ResidualBlock(nn.Module):
         return result
 
 
-def initialise(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, gain: float) -> nn.Module:
+def initialise(layer: Layer, gain: float) -> Layer:
     """Draw the weights of a layer that is not equalised from N(0, gain / fan_in), bias 0; return the layer.
 
     gain 2 keeps the mean square of what a (leaky) ReLU follows (He et al. 2015, equation 10); gain 1 that of a linear

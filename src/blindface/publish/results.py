@@ -1,0 +1,83 @@
+"""The results of an experiment for a repository: everything but photographs and weights."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from blindface.errors import InputError
+from blindface.files import copy_file, read_json, write_json, write_text
+from blindface.packed import read_table
+
+PHOTOGRAPHS = ("examples", "progressive", "degradations", "own")
+"""Beginnings of the names of figures that show photographs."""
+TABLES = ("metrics.md", "metrics.json", "subgroups.csv", "subgroups.json")
+DECIMALS = 4
+
+
+def publish_results(data: Path, reports: Path, logs: Path, output: Path) -> list[Path]:
+    """Fill the folder `output` anew; returns the files written, sorted.
+
+    data, reports, logs: the folders of a finished experiment's working directory. Errors: InputError if its report is
+    missing.
+    """
+    data, reports, logs, output = Path(data), Path(reports), Path(logs), Path(output)
+    if not (reports / "metrics.json").is_file():
+        raise InputError(f"{reports / 'metrics.json'} is missing: run the experiment to its report, then publish")
+    if output.exists():
+        shutil.rmtree(output)
+    for path in [*(reports / name for name in TABLES), *_without_photographs(reports)]:
+        if path.is_file():
+            copy_file(path, output / path.relative_to(reports))
+    _write_images(data / "scores", output / "per_image.csv")
+    for folder in sorted((data / "models").glob("*/")):
+        if (folder / "run.json").is_file():
+            copy_file(folder / "history.csv", output / "models" / f"{folder.name}.history.csv")
+            copy_file(folder / "run.json", output / "models" / f"{folder.name}.run.json")
+    for name in ("checked.json", "skipped.csv"):
+        if (data / name).is_file():
+            copy_file(data / name, output / name)
+    if (data / "weights" / "manifest.json").is_file():
+        write_json(output / "weights.json", read_json(data / "weights" / "manifest.json"))
+    write_text(output / "stages.csv", stage_costs(logs / "benchmarks"))
+    return sorted(path for path in output.rglob("*") if path.is_file())
+
+
+def _without_photographs(reports: Path) -> Iterable[Path]:
+    plots = sorted((reports / "plots").glob("*.csv"))
+    figures = sorted(path for path in (reports / "figures").glob("*.*") if not path.name.startswith(PHOTOGRAPHS))
+    return [*plots, *figures]
+
+
+def _write_images(scores: Path, output: Path) -> None:
+    """One row per method and image: id and every metric, four decimals."""
+    frames = []
+    for path in sorted(scores.glob("*.parquet")):
+        frame = read_table(path)
+        frame.insert(0, "method", path.stem)
+        frames.append(frame)
+    if frames:
+        whole = pd.concat(frames, ignore_index=True).round(DECIMALS)
+        write_text(output, whole.to_csv(index=False))
+
+
+def stage_costs(benchmarks: Path) -> str:
+    """Wall time, CPU time and memory of each rule, from Snakemake's benchmark files, as CSV text."""
+    lines = ["stage,seconds,cpu_seconds,memory_mb"]
+    for path in sorted(benchmarks.glob("*.tsv")):
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        if rows:
+            row = rows[-1]
+            lines.append(",".join([path.stem, *(row.get(key, "") for key in ("s", "cpu_time", "max_rss"))]))
+    return "\n".join(lines) + "\n"
+
+
+def read_results(folder: Path) -> dict[str, dict[str, float | None]]:
+    """`metrics.json` of a published folder: metrics by method. Errors: InputError if it is missing or broken."""
+    found: dict[str, dict[str, float | None]] = read_json(Path(folder) / "metrics.json")
+    return found
