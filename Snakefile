@@ -30,7 +30,7 @@ rule all:
 # Named targets: `snakemake --cores 4 data` makes and checks the pairs and landmarks, and stops there.
 rule data:
     input:
-        rules.check_data.output,
+        expand(rules.check_data.output.checked, objective=OBJECTIVES),
 
 
 rule models:

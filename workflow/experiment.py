@@ -24,6 +24,13 @@ NOT_FOLLOWED = (
     "blindface.version",
 )
 
+WEIGHTS_KEYS = {
+    "landmarks": ("landmarks.backend", "landmarks.detector"),
+    "train": ("train.perceptual",),
+    "evaluate": ("evaluate.lpips", "evaluate.frechet"),
+}
+BESIDE_TRAINING = ("track", "train.checkpoint_seconds", "train.checkpoints")
+
 
 def prepare_environment(root: str | Path) -> None:
     """Set what the jobs read from the environment.
@@ -43,7 +50,6 @@ class Experiment:
 
     def __init__(self, config: Mapping[str, Any], root: str | Path) -> None:
         self.source = Path(root) / "src"
-        self.mirror = os.environ.get("BLINDFACE_MIRROR", "")
         try:
             self.values = validate(config, "parameters").model_dump(mode="json")
         except BlindfaceError as error:
@@ -64,16 +70,19 @@ class Experiment:
                 result[block] = dict(self.values[block])
         return json.dumps(result)
 
-    def weights_slice(self) -> str:
-        """What decides which weight files are needed, and nothing more."""
-        return self.slice(
-            "fetch.missing",
-            "landmarks.backend",
-            "landmarks.detector",
-            "train.perceptual",
-            "evaluate.lpips",
-            "evaluate.frechet",
-        )
+    @property
+    def mirror(self) -> str:
+        """Whether a mirror is given, where files may be left out: it may hold now what was missing before."""
+        given = self.values["fetch"]["missing"] == "skip" and os.environ.get("BLINDFACE_MIRROR")
+        return "given" if given else ""
+
+    def weights_slice(self, stage: str) -> str:
+        """What decides which weight files a stage needs, and nothing more."""
+        return self.slice("fetch.missing", *WEIGHTS_KEYS[stage])
+
+    def check_slice(self, objective: str) -> str:
+        """What the data of one objective must fit to."""
+        return self.slice("split", "pairs", f"-pairs.{_other(objective)}")
 
     def pairs_slice(self, objective: str) -> str:
         """The degradation of one objective: a change of the other one's ranges leaves it alone."""
@@ -81,10 +90,14 @@ class Experiment:
 
     def train_slice(self, objective: str) -> str:
         """The training of one objective; the degradation only where it is drawn anew at every epoch."""
-        keys = ["train", f"-train.{_other(objective)}"]
+        keys = ["train", f"-train.{_other(objective)}", *(f"-{key}" for key in BESIDE_TRAINING if "." in key)]
         if self.values["train"]["degradation"] == "fresh":
             keys += ["pairs", f"-pairs.{_other(objective)}"]
         return self.slice(*keys)
+
+    def beside_training(self) -> str:
+        """What training is told besides, and what changes no result: where it is tracked, how often it is saved."""
+        return self.slice(*BESIDE_TRAINING)
 
     def modules(self, stage: str) -> list[str]:
         """Paths of the source modules that `blindface <stage>` imports, directly or not, relative to here.

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 def test_every_stage_leaves_its_files(first_run):
     for path in (
         "data/targets.parquet",
-        "data/checked.json",
+        "data/checked/objective1.json",
         "data/models/objective1/generator.safetensors",
         "data/models/objective2/history.csv",
         "data/restored/sequence.parquet",
@@ -49,7 +49,7 @@ def test_a_second_run_elsewhere_gives_the_same_bytes(first_run, tmp_path):
             "data/**/*.parquet",
             "data/**/*.safetensors",
             "data/split.csv",
-            "data/checked.json",
+            "data/checked/*.json",
             "data/scores/*",
         )
         for path in first_run.glob(pattern)

@@ -70,7 +70,7 @@ def write_inputs(folder: Path, count: int = 24, epochs: int = 20, seed: int = 5)
         targets=folder / "targets.parquet",
         split=folder / "split.csv",
         skipped=folder / "skipped.csv",
-        weights=folder / "weights.json",
+        weights=[folder / "weights.json"],
         pairs={o: folder / f"{o}.pairs.parquet" for o in OBJECTIVES},
         models={o: folder / o for o in OBJECTIVES},
         steps={o: folder / f"{o}.steps.parquet" for o in OBJECTIVES},

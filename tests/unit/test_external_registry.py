@@ -72,6 +72,18 @@ def test_needed_weights_follow_the_parameters() -> None:
     assert "people_dev_test" in registry.needed(validate({"split": {"by": "official"}}))
 
 
+@pytest.mark.parametrize(
+    ("stage", "names"),
+    [
+        ("landmarks", ["fan2d4", "s3fd"]),
+        ("train", ["vgg19"]),
+        ("evaluate", ["inception", "niqe", "vgg16"]),
+    ],
+)
+def test_each_weight_file_serves_one_stage(stage: str, names: list[str]) -> None:
+    assert load_registry().needed(Params(), weights_only=True, stage=stage) == names
+
+
 def test_unknown_file_suggests_the_nearest_name() -> None:
     with pytest.raises(ExternalFileError, match="did you mean 'mobilefacenet'"):
         load_registry().get("mobilefacenets")

@@ -52,12 +52,12 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 def command(sources: Sources, output: Path) -> list[str]:
     words = [sys.executable, "-m", "blindface", "report", "--params", PARAMS, "--output", str(output)]
-    for option in ("targets", "split", "skipped", "weights"):
+    for option in ("targets", "split", "skipped"):
         words += [f"--{option}", str(getattr(sources, option))]
     for option in ("pairs", "restored", "steps", "models"):
         for name, path in getattr(sources, option).items():
             words += [f"--{option}", f"{name}={path}"]
-    for option in ("scores", "images"):
+    for option in ("scores", "images", "weights"):
         for path in getattr(sources, option):
             words += [f"--{option}", str(path)]
     return words

@@ -42,12 +42,12 @@ def test_the_full_experiment_plans_without_a_network(tmp_path):
     assert result.returncode == 0, result.stderr
     assert jobs_of(result) == {
         "fetch_photographs": 1,
-        "fetch_weights": 1,
+        "fetch_weights": 3,
         "make_targets": 1,
         "split": 1,
         "degrade": 6,
         "detect_landmarks": 1,
-        "check_data": 1,
+        "check_data": 2,
         "train": 2,
         "restore": 5,
         "restore_steps": 2,

@@ -7,23 +7,26 @@ rule check_data:
         split=rules.split.output.split,
         skipped=rules.make_targets.output.skipped,
         landmarks=rules.detect_landmarks.output.landmarks,
-        pairs=expand(rules.degrade.output.pairs, objective=OBJECTIVES, part=PARTS),
+        pairs=expand(rules.degrade.output.pairs, part=PARTS, allow_missing=True),
         code=EXPERIMENT.modules("check"),
     output:
-        checked="data/checked.json",
+        checked="data/checked/{objective}.json",
     log:
-        "logs/check_data.log",
+        "logs/check_data.{objective}.log",
     benchmark:
-        "logs/benchmarks/check_data.tsv"
+        "logs/benchmarks/check_data.{objective}.tsv"
     conda:
         "../envs/blindface.yaml"
+    resources:
+        mem_mb=memory,
+        runtime="30m",
     params:
-        slice=EXPERIMENT.slice("split", "pairs"),
+        slice=lambda wildcards: EXPERIMENT.check_slice(wildcards.objective),
         pairs=lambda wildcards, input: " ".join(
             f"--pairs {path}" for path in input.pairs
         ),
     message:
-        "Checking the made data"
+        "Checking the data of {wildcards.objective}"
     shell:
         "blindface check --params {params.slice:q} --targets {input.targets} --split {input.split} {params.pairs}"
         " --landmarks {input.landmarks} --skipped {input.skipped} --output {output.checked} 2>&1 | tee {log}"

@@ -1,5 +1,5 @@
 # What all rules share: checked parameters, their slices, and the source modules behind each stage.
-from experiment import Experiment, prepare_environment
+from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
 
 prepare_environment(workflow.basedir)
 EXPERIMENT = Experiment(config, workflow.basedir)
@@ -20,3 +20,9 @@ wildcard_constraints:
     objective="|".join(OBJECTIVES),
     part="|".join(PARTS),
     method="|".join(METHODS),
+    stage="|".join(WEIGHTS_KEYS),
+
+
+def memory(wildcards, input):
+    """Megabytes that a job may need: Python with PyTorch, and its packed inputs twice, read and as arrays."""
+    return 4000 + 3 * int(input.size_mb)

@@ -6,7 +6,7 @@ rule evaluate:
         restored=rules.restore.output.restored,
         targets=rules.make_targets.output.targets,
         landmarks=rules.detect_landmarks.output.landmarks,
-        weights=rules.fetch_weights.output.manifest,
+        weights="data/weights/evaluate/manifest.json",
         code=EXPERIMENT.modules("evaluate"),
     output:
         scores="data/scores/{method}.json",
@@ -18,6 +18,9 @@ rule evaluate:
     conda:
         "../envs/blindface.yaml"
     threads: 2
+    resources:
+        mem_mb=memory,
+        runtime="8h",
     params:
         slice=EXPERIMENT.slice("evaluate"),
     message:

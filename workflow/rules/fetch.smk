@@ -18,6 +18,9 @@ rule fetch_photographs:
     conda:
         "../envs/blindface.yaml"
     threads: 8
+    resources:
+        mem_mb=memory,
+        runtime="2h",
     params:
         slice=EXPERIMENT.slice("fetch.source", "fetch.folder", "fetch.embedded"),
     message:
@@ -30,21 +33,24 @@ rule fetch_weights:
     input:
         code=EXPERIMENT.modules("weights"),
     output:
-        manifest="data/weights/manifest.json",
+        # The files lie beside it. One manifest per stage that reads them: another metric must not retrain.
+        manifest="data/weights/{stage}/manifest.json",
     log:
-        "logs/fetch_weights.log",
+        "logs/fetch_weights.{stage}.log",
     benchmark:
-        "logs/benchmarks/fetch_weights.tsv"
+        "logs/benchmarks/fetch_weights.{stage}.tsv"
     conda:
         "../envs/blindface.yaml"
+    resources:
+        mem_mb=memory,
+        runtime="2h",
     params:
-        slice=EXPERIMENT.weights_slice(),
-        # Another mirror may hold what was missing before.
+        slice=lambda wildcards: EXPERIMENT.weights_slice(wildcards.stage),
         mirror=EXPERIMENT.mirror,
     message:
-        "Fetching the weights of detectors, losses and metrics"
+        "Fetching the weights of the stage {wildcards.stage}"
     shell:
-        "blindface weights --params {params.slice:q} --output {output.manifest} 2>&1 | tee {log}"
+        "blindface weights --params {params.slice:q} --stage {wildcards.stage} --output {output.manifest} 2>&1 | tee {log}"
 
 
 rule make_targets:
@@ -61,6 +67,9 @@ rule make_targets:
     conda:
         "../envs/blindface.yaml"
     threads: 8
+    resources:
+        mem_mb=memory,
+        runtime="1h",
     params:
         slice=EXPERIMENT.slice(
             "fetch.target_size",

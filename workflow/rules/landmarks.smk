@@ -6,7 +6,7 @@ rule detect_landmarks:
         targets=rules.make_targets.output.targets,
         split=rules.split.output.split,
         archive=rules.fetch_photographs.output.archive,
-        weights=rules.fetch_weights.output.manifest,
+        weights="data/weights/landmarks/manifest.json",
         code=EXPERIMENT.modules("landmarks"),
     output:
         landmarks="data/landmarks.parquet",
@@ -18,6 +18,8 @@ rule detect_landmarks:
         "../envs/blindface.yaml"
     threads: 8
     resources:
+        mem_mb=memory,
+        runtime="12h",
         # PFLD and exact points need no card.
         gpu=(
             0

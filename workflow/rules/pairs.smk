@@ -15,6 +15,9 @@ rule degrade:
     conda:
         "../envs/blindface.yaml"
     threads: 8
+    resources:
+        mem_mb=memory,
+        runtime="1h",
     params:
         slice=lambda wildcards: EXPERIMENT.pairs_slice(wildcards.objective),
     message:

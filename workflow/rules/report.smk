@@ -16,8 +16,8 @@ rule write_report:
         targets=rules.make_targets.output.targets,
         split=rules.split.output.split,
         skipped=rules.make_targets.output.skipped,
-        checked=rules.check_data.output.checked,
-        weights=rules.fetch_weights.output.manifest,
+        checked=expand(rules.check_data.output.checked, objective=OBJECTIVES),
+        weights=expand(rules.fetch_weights.output.manifest, stage=WEIGHTS_KEYS),
         pairs=expand("data/pairs/{objective}/test.parquet", objective=OBJECTIVES),
         models=expand(rules.train.output, objective=OBJECTIVES),
         restored=expand(rules.restore.output.restored, method=METHODS),
@@ -57,6 +57,9 @@ rule write_report:
         "logs/benchmarks/write_report.tsv"
     conda:
         "../envs/blindface.yaml"
+    resources:
+        mem_mb=memory,
+        runtime="30m",
     params:
         slice=EXPERIMENT.slice(
             "fetch",
@@ -77,9 +80,11 @@ rule write_report:
             + [f"--restored {m}=data/restored/{m}.parquet" for m in METHODS]
             + [f"--scores {path}" for path in input.scores]
             + [f"--images {path}" for path in input.images]
+            + [f"--checked {path}" for path in input.checked]
+            + [f"--weights {path}" for path in input.weights]
         ),
     message:
         "Writing the report"
     shell:
         "blindface report --params {params.slice:q} --targets {input.targets} --split {input.split} {params.files}"
-        " --checked {input.checked} --skipped {input.skipped} --weights {input.weights} --output reports 2>&1 | tee {log}"
+        " --skipped {input.skipped} --output reports 2>&1 | tee {log}"

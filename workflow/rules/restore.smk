@@ -20,6 +20,8 @@ rule restore:
         "../envs/blindface.yaml"
     threads: 2
     resources:
+        mem_mb=memory,
+        runtime="4h",
         gpu=1,
     params:
         slice=EXPERIMENT.slice("restore"),
@@ -46,6 +48,9 @@ rule restore_steps:
         "logs/benchmarks/restore_steps.{objective}.tsv"
     conda:
         "../envs/blindface.yaml"
+    resources:
+        mem_mb=memory,
+        runtime="30m",
     params:
         slice=EXPERIMENT.slice("restore", "report.examples"),
     message:

@@ -13,6 +13,9 @@ rule split:
         "logs/benchmarks/split.tsv"
     conda:
         "../envs/blindface.yaml"
+    resources:
+        mem_mb=memory,
+        runtime="10m",
     params:
         slice=EXPERIMENT.slice("split"),
     message:

@@ -7,8 +7,9 @@ rule train:
         train="data/pairs/{objective}/train.parquet",
         validation="data/pairs/{objective}/validation.parquet",
         landmarks=rules.detect_landmarks.output.landmarks,
-        weights=rules.fetch_weights.output.manifest,
-        checked=rules.check_data.output.checked,
+        weights="data/weights/train/manifest.json",
+        # The gate has to be passed; passing it once more is no reason to train anew.
+        checked=ancient("data/checked/{objective}.json"),
         code=EXPERIMENT.modules("train"),
     output:
         generator="data/models/{objective}/generator.safetensors",
@@ -23,15 +24,17 @@ rule train:
     # One card trains one objective at a time; on the CPU both train side by side, one core each.
     threads: 1 if EXPERIMENT.values["train"]["device"] == "cpu" else 2
     resources:
+        mem_mb=memory,
+        runtime="3d",
         gpu=0 if EXPERIMENT.values["train"]["device"] == "cpu" else 1,
-        # Not among the params: where a run is tracked changes no result, so it must not retrain.
-        tracking=EXPERIMENT.slice("track"),
+        # Not among the params: what changes no result must not retrain.
+        beside=EXPERIMENT.beside_training(),
     params:
         slice=lambda wildcards: EXPERIMENT.train_slice(wildcards.objective),
         folder=lambda wildcards, output: os.path.dirname(output.generator),
     message:
         "Training {wildcards.objective}"
     shell:
-        "blindface train --params {params.slice:q} --params {resources.tracking:q} --objective {wildcards.objective}"
+        "blindface train --params {params.slice:q} --params {resources.beside:q} --objective {wildcards.objective}"
         " --targets {input.targets} --train {input.train} --validation {input.validation}"
         " --landmarks {input.landmarks} --weights {input.weights} --output {params.folder} 2>&1 | tee {log}"

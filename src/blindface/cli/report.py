@@ -24,9 +24,9 @@ def report(
     restored: Annotated[list[str], typer.Option(help="Restored images, as METHOD=FILE; once per method.")] = [],
     steps: Annotated[list[str], typer.Option(help="Outputs of the three steps, as OBJECTIVE=FILE.")] = [],
     models: Annotated[list[str], typer.Option(help="Folder of a trained model, as OBJECTIVE=FOLDER.")] = [],
-    checked: Annotated[Path | None, typer.Option(help="Result of the data check.")] = None,
+    checked: Annotated[list[Path], typer.Option(help="Result of a data check; once per objective.")] = [],
     skipped: Annotated[Path | None, typer.Option(help="Photographs that were skipped, with reasons.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Manifest of the external weights.")] = None,
+    weights: Annotated[list[Path], typer.Option(help="Manifest of external weights; once per stage.")] = [],
     photographs: Annotated[
         bool, typer.Option("--photographs/--no-photographs", help="Show pictures of faces, or leave all of them out.")
     ] = True,

@@ -11,13 +11,13 @@ from blindface.params import Params
 from blindface.progress import say
 
 
-def write_manifest(params: Params, output: Path, finder: Finder) -> dict[str, dict[str, str]]:
-    """Copy the weight files that the parameters need beside `output`, and write there which they are.
+def write_manifest(params: Params, output: Path, finder: Finder, stage: str | None = None) -> dict[str, dict[str, str]]:
+    """Copy the weight files that the parameters, or one stage, need beside `output`; write there which they are.
 
     The content is {"files": {name: {"file", "sha256"} or {"missing": reason}}}, sorted by name.
     Errors: ExternalFileError for a file that cannot be had; with fetch.missing `skip` the reason is recorded instead.
     """
-    names = finder.registry.needed(params, weights_only=True)
+    names = finder.registry.needed(params, weights_only=True, stage=stage)
     finder.prepare(names)
     files: dict[str, dict[str, str]] = {}
     for name in names:

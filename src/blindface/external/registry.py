@@ -89,6 +89,11 @@ class ExternalFile(Block):
         """Whether an experiment with these parameters asks for the file."""
         return any(all(_value(params, key) in _tuple(want) for key, want in each.items()) for each in self.needed_when)
 
+    def serves(self, stage: str) -> bool:
+        """Whether the stage reads the file: its parameters ask for it; what is always needed serves `evaluate`."""
+        blocks = {key.partition(".")[0] for each in self.needed_when for key in each}
+        return stage in (blocks or {"evaluate"})
+
     @property
     def size(self) -> int | None:
         """Bytes of the first form that has an address, where known."""
@@ -122,10 +127,13 @@ class Registry(Block):
         hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(self.files)}"
         raise ExternalFileError(f"no external file is registered as '{name}': {hint}")
 
-    def needed(self, params: Params, weights_only: bool = False) -> list[str]:
-        """Sorted names of the files that an experiment with these parameters needs."""
-        files = self.files.items()
-        return sorted(name for name, file in files if file.needed_by(params) and (file.weights or not weights_only))
+    def needed(self, params: Params, weights_only: bool = False, stage: str | None = None) -> list[str]:
+        """Sorted names of the files that an experiment with these parameters needs, or one stage of it alone."""
+        return sorted(
+            name
+            for name, file in self.files.items()
+            if file.needed_by(params) and (file.weights or not weights_only) and (stage is None or file.serves(stage))
+        )
 
 
 def _value(params: Params, key: str) -> Any:

@@ -35,9 +35,9 @@ class Sources:
     restored: Mapping[str, Path] = field(default_factory=dict)
     steps: Mapping[str, Path] = field(default_factory=dict)
     models: Mapping[str, Path] = field(default_factory=dict)
-    checked: Path | None = None
+    checked: Sequence[Path] = ()
     skipped: Path | None = None
-    weights: Path | None = None
+    weights: Sequence[Path] = ()
 
 
 @dataclass
@@ -189,13 +189,20 @@ def _read_data(material: Material) -> None:
         material.parts = {part: int(counts.get(part, 0)) for part in PARTS}
     if sources.skipped is not None and sources.skipped.exists():
         material.skipped = pd.read_csv(sources.skipped)
-    if sources.checked is not None and sources.checked.exists():
-        material.checked = read_json(sources.checked)
-    if sources.weights is not None and sources.weights.exists():
-        material.weights = read_json(sources.weights).get("files", {})
+    for path in filter(Path.exists, sources.checked):
+        _add_counts(material.checked, read_json(path))
+    for path in filter(Path.exists, sources.weights):
+        material.weights |= read_json(path).get("files", {})
     for _, entry in sorted(material.weights.items()):
         if "missing" in entry:
             material.lack(f"External file {str(entry['missing']).rstrip('.')}.")
+
+
+def _add_counts(known: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Bring the checks of both objectives together: the comparisons add up, all else is the same or its own."""
+    compared = known.get("hashes", 0) + more.get("hashes", 0)
+    pairs = {**known.get("pairs", {}), **more.get("pairs", {})}
+    known |= {**more, "pairs": pairs, "hashes": compared}
 
 
 def _note_missing_pictures(material: Material) -> None:
