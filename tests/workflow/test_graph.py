@@ -126,22 +126,24 @@ def test_a_data_file_counts_where_a_module_names_it(tmp_path):
     assert names == {"__init__.py", "page.html", "part.html"}
 
 
-def test_dvc_stages_are_valid_and_call_rules_that_exist(tmp_path):
-    import yaml
+def test_a_metrics_network_touches_neither_landmarks_nor_training():
+    before, after = an_experiment(), an_experiment(evaluate={"lpips": "alex"})
+    assert [before.weights_slice(s) == after.weights_slice(s) for s in ("landmarks", "train", "evaluate")] == [
+        True,
+        True,
+        False,
+    ]
 
-    result = subprocess.run(
-        [str(Path(sys.executable).parent / "dvc"), "stage", "list"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    assert "train@objective2" in result.stdout
-    known = set(
-        re.findall(r"^rule (\w+):", "".join(p.read_text() for p in (ROOT / "workflow/rules").glob("*.smk")), re.M)
-    )
-    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values():
-        words = stage["cmd"].split()
-        rules = words[words.index("--allowed-rules") + 1 : words.index("--")]
-        assert set(rules) <= known
+
+def test_what_changes_no_result_does_not_retrain():
+    before = an_experiment()
+    after = an_experiment(track={"experiment": "other"}, train={"checkpoint_seconds": 5.0, "checkpoints": 3})
+    assert before.train_slice("objective1") == after.train_slice("objective1")
+    assert json.loads(after.beside_training())["train"] == {"checkpoint_seconds": 5.0, "checkpoints": 3}
+
+
+def test_the_data_of_one_objective_is_checked_without_the_others_ranges():
+    changed = {"pairs": {"objective1": {"delta": [0.0, 3.0]}}}
+    before, after = an_experiment(), an_experiment(**changed)
+    assert before.check_slice("objective2") == after.check_slice("objective2")
+    assert before.check_slice("objective1") != after.check_slice("objective1")
