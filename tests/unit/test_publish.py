@@ -17,6 +17,7 @@ from blindface.model_file import load_generator, save_generator
 from blindface.networks import Generator
 from blindface.publish import publish_model, publish_results, write_card
 from blindface.publish.readme import BEGIN, END, results_table, update_readme
+from blindface.report.catalogue import SOURCES
 
 METRICS = {
     "psnr_batch": {"label": "PSNR (batch)", "better": "higher", "batch_mean": 21.25, "interval": None},
@@ -150,7 +151,7 @@ def test_card_tells_data_training_results_and_groups(finished: Path, tmp_path: P
     )
     card = (tmp_path / "objective1.md").read_text()
     for text in (
-        *("# objective1: 16×16 blind faces", "d" * 64, "LFW, the originals at 150×150: 1,234 to train on", "4,242"),
+        *("# objective1: 16×16 blind faces", "d" * 64, f"{SOURCES['lfw-150']}: 1,234 to train on", "4,242"),
         *("| NIQE ↓ | 7.50 | 7.50 | 7.40 to 7.60 |", "| pixel | 1.0 | 2.0 | 3.5 |", "10 minutes on a card"),
         *(
             "| gender | gender: female* | predicted | 20 | 21.00 |",
