@@ -6,7 +6,7 @@ import ast
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def prepare_environment(root: str | Path) -> None:
 class Experiment:
     """The parameters of one run, checked once, handed to the rules in slices."""
 
-    def __init__(self, config: Mapping[str, Any], root: str | Path) -> None:
+    def __init__(self, config: Mapping[str, Any], root: str | Path, overlays: Sequence[str | Path] = ()) -> None:
         self.source = Path(root) / "src"
         try:
             self.values = validate(config, "parameters").model_dump(mode="json")
@@ -56,6 +56,8 @@ class Experiment:
             # Snakemake would wrap an exception in a traceback; a user's mistake deserves one sentence.
             print(f"blindface: {error}", file=sys.stderr)
             raise SystemExit(2) from None
+        if not self.values["track"]["overlay"]:
+            self.values["track"]["overlay"] = "+".join(Path(overlay).stem for overlay in overlays)
 
     def slice(self, *keys: str) -> str:
         """The named keys (`block`, `block.key`, `-block.key` to leave one out) as JSON for `blindface --params`."""

@@ -2,7 +2,7 @@
 from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
 
 prepare_environment(workflow.basedir)
-EXPERIMENT = Experiment(config, workflow.basedir)
+EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
 

@@ -21,11 +21,18 @@ rule evaluate:
     resources:
         mem_mb=memory,
         runtime="8h",
+        # Not among the params: where a run is tracked changes no number.
+        tracking=EXPERIMENT.slice("track"),
     params:
         slice=EXPERIMENT.slice("evaluate"),
+        models=lambda wildcards: " ".join(
+            f"--model data/models/{objective}"
+            for objective in METHODS[wildcards.method]["models"]
+        ),
     message:
         "Evaluating {wildcards.method}"
     shell:
-        "blindface evaluate --params {params.slice:q} --method {wildcards.method} --restored {input.restored}"
+        "blindface evaluate --params {params.slice:q} --params {resources.tracking:q} {params.models}"
+        " --method {wildcards.method} --restored {input.restored}"
         " --targets {input.targets} --landmarks {input.landmarks} --weights {input.weights}"
         " --images {output.images} --output {output.scores} 2>&1 | tee {log}"

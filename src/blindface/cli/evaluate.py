@@ -24,6 +24,9 @@ def evaluate_command(
     weights: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Manifest of the weights; what is missing reads n/a.")
     ] = None,
+    model: Annotated[
+        list[Path], typer.Option(file_okay=False, help="Folder of a model behind the images: its run gets the scores.")
+    ] = [],
     params: ParamsOption = [],
 ) -> None:
     """Measure restored images against their targets, by the protocols of docs/metrics.md.
@@ -32,12 +35,14 @@ def evaluate_command(
     --targets data/targets.parquet --landmarks data/landmarks.parquet --weights data/weights/manifest.json
     --images data/scores/objective1.parquet --output data/scores/objective1.json
     """
-    choice = load_params(params).evaluate
+    chosen = load_params(params)
+    choice = chosen.evaluate
     import time
 
     from blindface.evaluate import evaluate
     from blindface.external.weights import Weights
     from blindface.progress import say
+    from blindface.tracking import attach_scores
 
     start = time.monotonic()
     content = evaluate(restored, targets, landmarks, Weights.load(weights), choice, method, images, output)
@@ -45,3 +50,4 @@ def evaluate_command(
     for name, entry in content["metrics"].items():
         if entry["unavailable"]:
             say(f"  {name} n/a: {entry['unavailable']}")
+    attach_scores(output, model, chosen.track)

@@ -43,3 +43,4 @@ class TrackParams(Block):
 
     uri: str = setting("sqlite:///mlflow.db", "MLflow's store; an empty text turns tracking off.")
     experiment: str = setting("blindface", "MLflow's experiment.")
+    overlay: str = setting("", "Overlay, a tag of the runs; the workflow fills in the files given with --configfile.")

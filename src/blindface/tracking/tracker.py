@@ -1,73 +1,55 @@
-"""A run that is tracked while it trains."""
+"""A run that is tracked while it trains.
+
+A thread follows the files that training writes anyway, and sends what is new. So training never waits for MLflow and
+cannot fail by it; a store that is away for a while gets everything once it is back; and what it never got is imported
+from the same files.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+from blindface.params import TrackParams
 from blindface.progress import say
-from blindface.tracking import store
+from blindface.tracking import record
+from blindface.tracking.store import Store, first_line
+from blindface.tracking.system import SystemSampler
+from blindface.tracking.writer import RunWriter
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
-FLUSH_SECONDS = 5.0
-REMEDY = "training goes on; bring the run in later with 'blindface import-run --model-dir DIR'"
+EVERY = 5.0
+"""Seconds between two looks at the files."""
+LONGEST_PAUSE = 60.0
+"""Seconds between two attempts at a store that failed."""
+FINISH_LIMIT, LEAVE_LIMIT = 120.0, 15.0
+"""Seconds that the end of a run waits for the store: with results, and without."""
 
 
-class Tracker(Protocol):
-    """What a training run tells while it goes on. Use it in a `with` block, which ends the run."""
+class Tracker:
+    """Follows a run in MLflow from `start` to `finish`; a `with` block does both. Nothing of it raises.
 
-    def __enter__(self) -> Tracker: ...
+    folder: of the model, with the files that `tracking.record` names; facts: what run.json will begin with.
+    """
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __init__(self, track: TrackParams, folder: Path, facts: Mapping[str, Any]) -> None:
+        self.track, self.folder, self.facts = track, folder, dict(facts)
+        self.error: str | None = None
+        self._sampler = SystemSampler(folder)
+        self._ending = threading.Event()
+        self._status: Status = "FAILED"
+        self._done = False
+        self._worker = threading.Thread(target=self._work, name="MLflow", daemon=True)
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Remember numbers at an epoch; they are sent in batches."""
-
-    def log_artifact(self, path: Path) -> None:
-        """Keep a copy of a file with the run."""
-
-    def finish(self, status: Status = "FINISHED") -> None:
-        """Send what is left and end the run. Further calls do nothing."""
-
-
-class SilentTracker:
-    """Tracks nothing: for an empty uri, or where MLflow is not installed or not reachable."""
-
-    def __enter__(self) -> SilentTracker:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Do nothing."""
-
-    def log_artifact(self, path: Path) -> None:
-        """Do nothing."""
-
-    def finish(self, status: Status = "FINISHED") -> None:
-        """Do nothing."""
-
-
-class MlflowTracker:
-    """One MLflow run. Every failure after its start is told once and ends the tracking, not the training."""
-
-    def __init__(self, client: Any, run_id: str) -> None:
-        self.run_id = run_id
-        self._client = client
-        self._waiting: list[Any] = []
-        self._sent_at = time.monotonic()
-        self._over = False
-
-    def __enter__(self) -> MlflowTracker:
+    def __enter__(self) -> Tracker:
+        self._sampler.start()
+        if self.track.uri:
+            self._worker.start()
         return self
 
     def __exit__(
@@ -78,63 +60,80 @@ class MlflowTracker:
         else:
             self.finish("KILLED" if issubclass(kind, KeyboardInterrupt | SystemExit) else "FAILED")
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Remember numbers at an epoch; they are sent when many wait or some seconds have passed."""
-        if self._over:
-            return
-        self._waiting += store.to_metrics(metrics, step, int(time.time() * 1000))
-        if len(self._waiting) >= store.BATCH or time.monotonic() - self._sent_at > FLUSH_SECONDS:
-            self._guarded(self._flush)
-
-    def log_artifact(self, path: Path) -> None:
-        """Keep a copy of a file with the run."""
-        self._guarded(lambda: self._client.log_artifact(self.run_id, str(path)))
-        if path.name == "run.json" and (path.parent / "history.csv").exists():
-            # The whole run is here: importing it later would make a second one of it
-            self._guarded(lambda: self._client.set_tag(self.run_id, store.RECORD_TAG, store.record_key(path.parent)))
-
     def finish(self, status: Status = "FINISHED") -> None:
-        """Send what is left and end the run. Further calls do nothing."""
-        self._guarded(self._flush)
-        self._guarded(lambda: self._client.set_terminated(self.run_id, status))
-        self._over = True
-
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        self._sent_at = time.monotonic()
-        store.send(self._client, self.run_id, waiting)
-
-    def _guarded(self, action: Callable[[], object]) -> None:
-        if self._over:
+        """Send what is left and end the run, within a time limit. Further calls do nothing."""
+        if self._ending.is_set():
             return
-        try:
-            action()
-        except Exception as error:
-            self._over = True
-            say(f"blindface: MLflow failed ({store.first_line(error)}); {REMEDY}")
+        self._sampler.stop()
+        self._status = status
+        self._ending.set()
+        if not self._worker.is_alive() and not self.error:
+            return
+        limit = FINISH_LIMIT if status == "FINISHED" else LEAVE_LIMIT
+        self._worker.join(limit)
+        if not self._done:
+            self._tell_remedy(self.error or f"no answer in {limit:.0f} s")
+
+    def _tell_remedy(self, reason: str) -> None:
+        if self._status == "FINISHED":
+            later = f"bring the run in with 'blindface import-run --model-dir {self.folder}'"
+        else:
+            later = "going on with the run brings it in"
+        _tell(f"blindface: MLflow does not have all of this run ({reason}); later: {later}")
+
+    def _work(self) -> None:
+        """The thread: look, send, and try again after a failure."""
+        writer: RunWriter | None = None
+        pause = EVERY
+        while True:
+            ending = self._ending.is_set()
+            try:
+                if writer is None:
+                    writer = RunWriter(Store(self.track.uri), self.folder, self.track.experiment, self.facts, None)
+                    writer.open()
+                if ending and self._status == "FINISHED":
+                    writer.finish()
+                elif ending:
+                    writer.leave(self._status)
+                else:
+                    writer.send_news()
+                pause = EVERY
+                self._recovered()
+                if ending:
+                    self._done = True
+                    return
+            except (Exception, SystemExit) as error:
+                writer = None  # half made, perhaps
+                self._failed(error)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                if ending or isinstance(error, ModuleNotFoundError):
+                    return
+            self._ending.wait(pause)
+
+    def _failed(self, error: BaseException) -> None:
+        if self.error is None:
+            what = "MLflow is not installed" if isinstance(error, ModuleNotFoundError) else first_line(error)
+            _tell(f"blindface: MLflow's store {self.track.uri} cannot be used ({what}); training goes on")
+        self.error = first_line(error)
+
+    def _recovered(self) -> None:
+        if self.error is not None:
+            _tell(f"blindface: MLflow's store {self.track.uri} works again")
+        self.error = None
 
 
-def start_tracking(
-    uri: str,
-    experiment: str,
-    run_name: str,
-    params: Mapping[str, Any],
-    tags: Mapping[str, Any],
-) -> Tracker:
-    """Begin a run. Returns a silent tracker if `uri` is empty, MLflow is missing or its store cannot be used.
+def _tell(message: str) -> None:
+    with suppress(OSError):  # the reader may be gone, as `tee` is after Ctrl-C; training goes on
+        say(message)
 
-    params: nested, flattened with dots. tags: such as commit, data hash, device, objective; None values are left out.
+
+def start_tracking(track: TrackParams | None, folder: Path, facts: Mapping[str, Any], fresh: bool) -> Tracker:
+    """The tracker of a run, not begun yet. fresh: the run begins anew, so what an earlier one left to be tracked goes.
+
+    facts: objective, params, data, code, started and what else run.json will hold and is known.
     """
-    if not uri:
-        return SilentTracker()
-    try:
-        client = store.open_client(uri)
-        run_id = store.create_run(client, experiment, run_name, tags, None)
-        store.log_params(client, run_id, params)
-    except ModuleNotFoundError:
-        say(f"blindface: MLflow is not installed, the run is not tracked; {REMEDY}")
-        return SilentTracker()
-    except Exception as error:
-        say(f"blindface: MLflow's store {uri} cannot be used ({store.first_line(error)}); {REMEDY}")
-        return SilentTracker()
-    return MlflowTracker(client, run_id)
+    if fresh:
+        stale = [folder / record.SYSTEM, *(folder / record.SAMPLES).glob("epoch*.png")]
+        for path in stale:
+            path.unlink(missing_ok=True)
+    return Tracker(track or TrackParams(uri=""), folder, facts)

@@ -11,6 +11,7 @@
 | learning_rate | at the end of the epoch | |
 | seconds, images_per_second | training alone, without validation and checkpoints | s, images/s |
 | gpu_memory_gb | largest allocation so far; empty on a CPU | GB |
+| time | when the epoch was over | UTC, ISO format |
 | psnr, ssim | validation part, averaged weights, this step against the target of its size; else empty | dB, 1 |
 
 Losses that are left out stay empty.
@@ -22,6 +23,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ COLUMNS = (
     *("epoch", "step", "adversarial", "pixel", "perceptual", "attention", "total", "critic_gap", "penalty", "drift"),
     *("gradient_norm_generator", "gradient_norm_discriminator"),
     *("weight_adversarial", "weight_pixel", "weight_perceptual", "weight_attention"),
-    *("learning_rate", "seconds", "images_per_second", "gpu_memory_gb", "psnr", "ssim"),
+    *("learning_rate", "seconds", "images_per_second", "gpu_memory_gb", "time", "psnr", "ssim"),
 )
 
 EXPLODED = 1e8
@@ -105,25 +107,16 @@ def history_rows(
     means: of the terms, named `<metric>/<step>`; scores: validation by step, or empty; images: trained in `seconds`.
     """
     memory = torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else None
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
     rows = []
     for place, step in enumerate(STEPS):
         row: dict[str, Any] = {"epoch": epoch, "step": step}
         row |= {name.partition("/")[0]: value for name, value in means.items() if name.endswith(f"/{step}")}
         row |= {f"weight_{name}": value for name, value in zip(TERMS, weights[place], strict=True)}
         row |= {"learning_rate": learning_rate, "seconds": seconds, "images_per_second": images / max(seconds, 1e-9)}
-        row |= {"gpu_memory_gb": memory, **(scores[place] if scores else {})}
+        row |= {"gpu_memory_gb": memory, "time": time, **(scores[place] if scores else {})}
         rows.append(row)
     return rows
-
-
-def named_by_step(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The numbers of an epoch's rows under the names `step<k>/<column>`."""
-    return {
-        f"step{row['step']}/{name}": value
-        for row in rows
-        for name, value in row.items()
-        if name not in ("epoch", "step") and value is not None
-    }
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

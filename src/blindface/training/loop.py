@@ -12,6 +12,7 @@ averaged weights.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from typing import Any, Literal
 
 from blindface.device import describe_device
 from blindface.networks import recalibrate
+from blindface.packed import read_metadata
 from blindface.params import TrackParams
 from blindface.progress import say
 from blindface.steps import StepRunner, final_weights, weights_at
@@ -27,7 +29,7 @@ from blindface.training.checkpoint import Checkpoint, CheckpointWriter, random_s
 from blindface.training.data import ImageSet, count_batches, draw_epoch, load_set
 from blindface.training.display import Display
 from blindface.training.fresh import FreshBlinds
-from blindface.training.history import TermSums, history_rows, named_by_step, write_history
+from blindface.training.history import TermSums, history_rows, write_history
 from blindface.training.losses import choose_losses
 from blindface.training.position import Progress
 from blindface.training.record import versions, write_results
@@ -52,6 +54,7 @@ class TrainingRun:
         self.task, self.params, self.objective, self.output, self.device = task, params, objective, task.output, device
         self.identity = dict(identity)
         self.versions = versions()
+        self.overlay = ""
         self.progress, self.sums = Progress(), TermSums()
         # Data
         self.images = load_set(files.targets, files.train, files.landmarks, device)
@@ -130,32 +133,24 @@ class TrainingRun:
                 # End of the epoch: what has been trained is checked before it is measured and kept
                 self.sums.check(self.objective, progress.epoch)
                 progress.epoch_seconds += time.monotonic() - started
-                best = self._measure(tracker)
+                best = self._measure()
                 display.epoch(progress.epoch, progress.rows[-3:])
                 self._save(writer, best)
                 saved = time.monotonic()
 
             # Results
             writer.wait()
-            self._finish(tracker)
+            self._finish()
             return "finished"
 
     def start_tracking(self, track: TrackParams | None) -> Tracker:
-        """Begin the tracker's run, with the epochs trained so far."""
-        tags = {
-            "objective": self.objective,
-            "versions": self.versions,
-            "data": self.identity["data"],
-            "device": describe_device(self.device),
-        }
-        where = track or TrackParams(uri="")
-        tracker = start_tracking(where.uri, where.experiment, self.objective, self.identity["params"], tags)
-        for start in range(0, len(self.progress.rows), 3):
-            rows = self.progress.rows[start : start + 3]
-            tracker.log_metrics(named_by_step(rows), rows[0]["epoch"])
-        return tracker
+        """The tracker of this run. It follows the files, so the history first is what the checkpoint knows."""
+        self.overlay = track.overlay if track else ""
+        write_history(self.output / HISTORY, self.progress.rows)
+        fresh = self.progress.epoch == self.progress.batch == 0
+        return start_tracking(track, self.output, self._facts(), fresh)
 
-    def _measure(self, tracker: Tracker) -> bool:
+    def _measure(self) -> bool:
         """Close an epoch: validation, history, samples; returns whether it is the best one so far."""
         params, progress = self.params, self.progress
         number = progress.epoch + 1
@@ -182,11 +177,10 @@ class TrainingRun:
         progress.next_epoch()
         self.sums = TermSums()
         write_history(self.output / HISTORY, progress.rows)
-        tracker.log_metrics(named_by_step(rows), number)
         if sampled:
             shown = self.validation if self.validation else self.images
             path = self.output / "samples" / f"epoch{number:05d}.png"
-            tracker.log_artifact(write_samples(self.state.average, shown, path))
+            write_samples(self.state.average, shown, path)
         better = bool(scores) and (progress.best is None or scores[-1]["psnr"] > progress.best)
         if better:
             progress.best = scores[-1]["psnr"]
@@ -198,22 +192,36 @@ class TrainingRun:
         whole = min(self.batches, max(RECALIBRATION_IMAGES // size, 1))
         recalibrate(self.state.average, (batch.blind for batch in iterate_batches(self.images, size, whole)))
 
-    def _finish(self, tracker: Tracker) -> None:
+    def _finish(self) -> None:
         """Write the results; the record comes last."""
         self._recalibrate()
         write_history(self.output / HISTORY, self.progress.rows)
-        facts = {
+        write_results(self.output, self.state, self._facts(), self.progress, self.device)
+
+    def _facts(self) -> dict[str, Any]:
+        """What the record holds and is known from the start."""
+        return {
             **self.identity,
+            "overlay": self.overlay,
+            "degradation": self._degradation(),
             "versions": self.versions,
+            "device": describe_device(self.device),
+            "started": self.progress.started,
             "images": len(self.images),
             "faces": self.faces,
             "validation_images": len(self.validation or ()),
             "batches_per_epoch": self.batches,
             "losses_left_out": self.left_out,
         }
-        write_results(self.output, self.state, facts, self.progress, self.device)
-        tracker.log_artifact(self.output / GENERATOR)
-        tracker.log_artifact(self.output / RUN)
+
+    def _degradation(self) -> Any:
+        """Parameters of equation (1) behind the training pairs, whether they are drawn anew or fixed."""
+        if self.params.degradation == "fresh":
+            return self.identity["params"]["pairs"]
+        found = json.loads(read_metadata(self.task.files.train).get("parameters", "null"))
+        return found and {name: value for name, value in found.items() if name != "ranges"} | {
+            self.objective: found.get("ranges")
+        }
 
     def _fresh(self) -> FreshBlinds:
         targets = self.images.targets.cpu().numpy()
