@@ -17,6 +17,7 @@ from blindface.model_file import load_generator, save_generator
 from blindface.networks import Generator
 from blindface.publish import publish_model, publish_results, write_card
 from blindface.publish.readme import BEGIN, END, results_table, update_readme
+from blindface.publish.sample import read_sample, sample_sheet, write_sample
 from blindface.report.catalogue import SOURCES
 
 METRICS = {
@@ -130,6 +131,19 @@ def test_results_without_a_report_are_refused_and_lose_nothing(finished: Path, t
     with pytest.raises(InputError, match=r"metrics.json is missing: run the experiment"):
         publish_results(finished / "data", finished / "reports", finished / "logs", tmp_path / "lfw")
     assert (tmp_path / "lfw" / "kept.csv").is_file()
+
+
+def test_sample_sheet_shows_blind_steps_and_original_of_rendered_faces(finished: Path) -> None:
+    model = finished / "data" / "models" / "objective1" / "generator.safetensors"
+    sheet = sample_sheet(model, "objective1", faces=((1, 1),))
+    assert sheet.shape == (128, 5 * 128, 3)
+    blind, step1 = sheet[:, :128], sheet[:, 128:256]
+    assert (blind.reshape(16, 8, 16, 8, 3) == blind[::8, ::8][:, None, :, None]).all()  # 16x16 pixels, enlarged
+    assert (step1.reshape(32, 4, 32, 4, 3) == step1[::4, ::4][:, None, :, None]).all()
+    assert sheet[:, 512:].std() > 20
+    path = write_sample(model, "objective1")
+    assert path.name == "generator.png"
+    assert (read_sample(path)[:128] == sheet).all()
 
 
 def test_card_tells_data_training_results_and_groups(finished: Path, tmp_path: Path) -> None:

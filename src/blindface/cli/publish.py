@@ -26,7 +26,7 @@ def publish_command(
     from blindface.errors import InputError
     from blindface.params import OBJECTIVES, load_params
     from blindface.progress import say
-    from blindface.publish import publish_model, publish_results, write_card
+    from blindface.publish import publish_model, publish_results, write_card, write_sample
 
     choice = load_params(params)
     if choice.restore.weights != "ema":
@@ -37,6 +37,7 @@ def publish_command(
         folder, scores = run / "data" / "models" / objective, run / "data" / "scores" / f"{objective}.parquet"
         output = models / f"{objective}.safetensors"
         digest = publish_model(folder, scores, output)
+        write_sample(output, objective)
         write_card(
             folder,
             scores.with_suffix(".json"),

@@ -9,5 +9,6 @@ models/<objective>.json          its SHA-256 and the metrics of a few named test
 from blindface.publish.card import write_card
 from blindface.publish.model import publish_model
 from blindface.publish.results import publish_results
+from blindface.publish.sample import write_sample
 
-__all__ = ["publish_model", "publish_results", "write_card"]
+__all__ = ["publish_model", "publish_results", "write_card", "write_sample"]
