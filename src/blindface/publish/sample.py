@@ -1,4 +1,4 @@
-"""A sample sheet of a published generator on rendered faces: to look at, and to check that the file still does the same."""
+"""A sample sheet of a published generator on rendered faces: to look at, and to check that the file does the same."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from blindface.degradation.batch import Degrader
 from blindface.embedded.archive import photograph_id
 from blindface.embedded.render import render_photograph
+from blindface.errors import InputError
 from blindface.files import atomic_path
 from blindface.images import Image, resize
 from blindface.model_file import load_generator
@@ -47,5 +48,8 @@ def write_sample(model: Path, objective: Objective) -> Path:
 
 
 def read_sample(path: Path) -> Image:
-    """A sheet that was written, (H, 640, 3) uint8 RGB."""
-    return np.asarray(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB), np.uint8)
+    """A sheet that was written, (H, 640, 3) uint8 RGB. Errors: InputError if it is missing or broken."""
+    image = cv2.imread(str(path))
+    if image is None:
+        raise InputError(f"sample sheet {path} is missing or broken: publish the model again")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
