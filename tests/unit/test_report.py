@@ -291,3 +291,21 @@ def test_the_button_changes_between_dark_and_light(page):
     assert page.evaluate(colour) != dark
     page.locator("#theme").click()
     assert page.evaluate(colour) == dark
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours `#rrggbb`, as WCAG 2.2 defines it."""
+    lights = []
+    for text in (one, other):
+        parts = [int(text[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+@pytest.mark.parametrize("palette", [PALETTE, DARK], ids=["light", "dark"])
+def test_every_colour_of_text_can_be_read_on_the_page(palette):
+    assert len(set(palette.values())) == len(palette)  # the page tells roles apart by their value
+    # 4.5: WCAG 2.2, success criterion 1.4.3, level AA
+    weak = {name for name, value in palette.items() if contrast(value, palette["paper"]) < 4.5}
+    assert weak == {"paper", "line"}

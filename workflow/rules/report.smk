@@ -1,14 +1,17 @@
 # The table, the figures and the page.
 
-FIGURES = [
-    "metrics",
-    "examples",
-    "progressive",
-    "degradations",
-    *expand(
-        "{kind}_{objective}", kind=["convergence", "severity"], objective=OBJECTIVES
-    ),
-]
+# Figure -> its caption and the objective it is about.
+FIGURES = {
+    "metrics": ("metrics", "both"),
+    "examples": ("examples", "both"),
+    "progressive": ("progressive", "both"),
+    "degradations": ("degradations", "both"),
+    **{
+        f"{kind}_{objective}": (kind, objective.replace("objective", "objective "))
+        for kind in ["convergence", "severity"]
+        for objective in OBJECTIVES
+    },
+}
 
 
 rule write_report:
@@ -27,10 +30,16 @@ rule write_report:
         code=EXPERIMENT.modules("report"),
     output:
         table=report(
-            "reports/metrics.md", caption="../report/metrics.rst", category="Results"
+            "reports/metrics.md",
+            caption="../report/table.rst",
+            category="Results",
+            labels={"file": "table"},
         ),
         page=report(
-            "reports/index.html", caption="../report/page.rst", category="Results"
+            "reports/index.html",
+            caption="../report/page.rst",
+            category="Results",
+            labels={"file": "page"},
         ),
         metrics="reports/metrics.json",
         plots=expand(
@@ -45,10 +54,11 @@ rule write_report:
         figures=[
             report(
                 f"reports/figures/{name}.png",
-                caption=f"../report/{name}.rst",
+                caption=f"../report/{caption}.rst",
                 category="Figures",
+                labels={"figure": caption, "objective": objective},
             )
-            for name in FIGURES
+            for name, (caption, objective) in FIGURES.items()
         ],
         drawings=expand("reports/figures/{name}.svg", name=FIGURES),
     log:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +14,16 @@ from PIL import Image as Pillow
 
 from blindface.images import Image
 from blindface.params import OBJECTIVES, DegradationParams, Objective
-from blindface.report.analysis import Example, choose_examples, mildest_to_strongest, relative
-from blindface.report.catalogue import DRAWS, METHODS
+from blindface.report.analysis import Example, choose_examples, mildest_to_strongest, random_ids, relative
+from blindface.report.catalogue import DRAWS, METHODS, method_of
 from blindface.report.figures import title_of
 from blindface.report.material import Material
 from blindface.report.montage import draw_text
-from blindface.report.scores import decimals
+from blindface.report.scores import decimals, rows_of
 
 SEQUENCE_EXAMPLES = 4
 STEP_EXAMPLES = 3
+STRIPS = 3
 DEGRADED_EXAMPLES = 6
 
 
@@ -124,6 +125,32 @@ def _drawn(material: Material, objective: Objective, image: str) -> list[Draw]:
     return result
 
 
+def side_by_side_groups(material: Material) -> list[dict[str, Any]]:
+    """Per objective a few random test images as every method of that objective restores them."""
+    groups = []
+    ids = random_ids(material.test_ids(), STRIPS, material.params.report.seed, "side by side")
+    for objective in OBJECTIVES:
+        names = [name for name in material.sources.restored if method_of(name).objective == objective]
+        names = [method.name for method in rows_of(dict.fromkeys(names)) if method.name in names]
+        restored = {name: material.pictures("restored", name, ids) for name in names if name != method_of(name).blind}
+        stacks = {method_of(name).label: stack for name, stack in restored.items() if stack is not None}
+        if len(stacks) > 1:
+            blind, target = material.pictures("blind", objective, ids), material.pictures("target", "", ids)
+            groups.append(_strips(objective, {"blind": blind, **stacks, "original": target}, len(ids)))
+    return groups
+
+
+def _strips(objective: str, stacks: Mapping[str, Image | None], count: int) -> dict[str, Any]:
+    """Rows of pictures under their heads; `small` marks stacks that are shown in whole pixels."""
+    columns = [_uris(stack, count) for stack in stacks.values()]
+    return {
+        "title": title_of(objective),
+        "heads": list(stacks),
+        "small": [stack is not None and stack.shape[1] < 128 for stack in stacks.values()],
+        "rows": list(zip(*columns, strict=True)),
+    }
+
+
 def step_groups(material: Material) -> list[dict[str, Any]]:
     """Per objective the outputs of the three steps, between the blind image and the original."""
     groups = []
@@ -132,13 +159,10 @@ def step_groups(material: Material) -> list[dict[str, Any]]:
         steps = material.steps(objective, ids)
         if steps is None:
             continue
-        stacks = [material.pictures("blind", objective, ids), *steps, material.pictures("target", "", ids)]
-        heads = ["blind", "step 1, 32 px", "step 2, 64 px", "step 3, 128 px", "original"]
-        columns = [_uris(stack, len(ids)) for stack in stacks]
-        small = [stack is not None and stack.shape[1] < 128 for stack in stacks]
-        groups.append(
-            {"title": title_of(objective), "small": small, "heads": heads, "rows": list(zip(*columns, strict=True))}
-        )
+        stacks = {"blind": material.pictures("blind", objective, ids)}
+        stacks |= zip(("step 1, 32 px", "step 2, 64 px", "step 3, 128 px"), steps, strict=True)
+        stacks["original"] = material.pictures("target", "", ids)
+        groups.append(_strips(objective, stacks, len(ids)))
     return groups
 
 

@@ -105,7 +105,7 @@ def examples(material: Material) -> Figure:
 
 def _strips(stacks: Sequence[Image | None], sides: Sequence[str]) -> list[Strip]:
     """Stacks are columns, their images rows."""
-    columns = [[None] * len(sides) if stack is None else list(stack) for stack in stacks]
+    columns = [_column(stack, len(sides)) for stack in stacks]
     return [Strip(side, row) for side, row in zip(sides, zip(*columns, strict=True), strict=True)]
 
 
@@ -134,9 +134,8 @@ def degradations(material: Material) -> Figure:
         name = objective.replace("objective", "objective ")
         originals, blind = material.pictures("target", "", ids), material.pictures("blind", objective, ids)
         captions = [draw_caption(draws.set_index("id").loc[image]) for image in ids]
-        strips.append(Strip(f"{name}\noriginals", [None] * len(ids) if originals is None else list(originals)))
-        pictures = [None] * len(ids) if blind is None else list(blind)
-        strips.append(Strip(f"{name}\nblind,\nmild to\nstrong", pictures, captions))
+        strips.append(Strip(f"{name}\noriginals", _column(originals, len(ids))))
+        strips.append(Strip(f"{name}\nblind,\nmild to\nstrong", _column(blind, len(ids)), captions))
     return montage(strips, []) if strips else nothing("no test pairs were given")
 
 

@@ -26,7 +26,7 @@ from blindface.report.figures import METRICS_CAPTION, severity_panels, title_of
 from blindface.report.material import Material, hashes
 from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
 from blindface.report.scores import arrow, find, rows_of
-from blindface.report.style import LINE_MARGINS, LINE_SIZE, PALETTE, inline_svg, panels
+from blindface.report.style import LINE_MARGINS, LINE_SIZE, PALETTE, inline_svg, panels, role_of
 from blindface.report.summary import Findings, paragraph
 from blindface.report.table import Table
 
@@ -39,10 +39,13 @@ DARK = {
     "objective1": "#76abed",
     "objective2": "#e79b54",
     "sequence": "#56bfae",
+    "parallel": "#d9a93f",
+    "classical": "#b8a48e",
+    "mae": "#e08bb4",
     "other": "#bd93dd",
-    "step1": "#4a6f9b",
-    "step2": "#78a9e0",
-    "step3": "#cfe2f8",
+    "step1": "#5fc3c8",
+    "step2": "#7fb2f0",
+    "step3": "#c3b5f5",
     "good": "#6fcf84",
     "bad": "#f2877f",
 }
@@ -75,6 +78,7 @@ def write_page(material: Material, findings: Findings, photographs: bool, commit
         **_tables(material, findings),
         **_charts(material),
         "examples": cards.example_groups(material) if photographs else [],
+        "side_by_side": cards.side_by_side_groups(material) if photographs else [],
         "progressive": cards.step_groups(material) if photographs else [],
         "degradations": cards.degradation_groups(material) if photographs else [],
         **_provenance(material, photographs, commit),
@@ -133,7 +137,7 @@ def _severity(material: Material, objective: Objective) -> dict[str, Any]:
         draw_severity(axes, panel.lines, panel.parameter, panel.label, panel.limits)
         what = f"{panel.label} by {DRAWS[panel.parameter][1]}, {title_of(objective)}"
         charts.append(Markup(inline_svg(figure, f"s-{objective}-{panel.metric}-{panel.parameter}", what)))
-        key = [(label, "blind" if method.startswith("blind") else method) for label, method in panel.key]
+        key = [(label, role_of(method)) for label, method in panel.key]
     return {"title": title_of(objective), "charts": charts, "key": key}
 
 

@@ -83,8 +83,8 @@ def _number(value: Any) -> float | None:
     return None if value is None or not math.isfinite(float(value)) else float(value)
 
 
-def rows_of(scores: Mapping[str, Scores]) -> list[Method]:
-    """The methods of the table: the known rows always, other scored methods after them."""
+def rows_of(scores: Iterable[str]) -> list[Method]:
+    """The methods of the table: the known rows always, others of these names after them."""
     known = {method.name for method in METHODS}
     return [*METHODS, *(method_of(name) for name in sorted(scores) if name not in known)]
 

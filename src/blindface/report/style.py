@@ -19,14 +19,17 @@ PALETTE = {
     "ink": "#1d2126",
     "muted": "#69707a",
     "line": "#d9d6d0",
-    "blind": "#8b9099",
+    "blind": "#70757f",
     "objective1": "#2c64a6",
     "objective2": "#b3590e",
     "sequence": "#1a7a6d",
+    "parallel": "#9a6a00",
+    "classical": "#6b5b4b",
+    "mae": "#a03a6b",
     "other": "#7c4d9e",
-    "step1": "#93b7dd",
-    "step2": "#4d88c4",
-    "step3": "#173f70",
+    "step1": "#28797e",
+    "step2": "#2d66b0",
+    "step3": "#3a2a78",
     "good": "#1c7431",
     "bad": "#b3261e",
 }
@@ -76,11 +79,14 @@ LINE_MARGINS: Margins = (0.46, 0.56, 0.3, 0.46)
 """For lines over epochs: numbers at the left, labels of the lines at the right."""
 
 
+def role_of(method: str) -> str:
+    """The palette's name for a method: its own, that of its kind (blind1 is blind), or the one all others share."""
+    return next((name for name in (method, method.rstrip("12")) if name in PALETTE), "other")
+
+
 def colour(method: str) -> str:
     """The colour of a method; blind inputs are grey, methods of others share one colour."""
-    if method in ("blind1", "blind2"):
-        return PALETTE["blind"]
-    return PALETTE.get(method, PALETTE["other"])
+    return PALETTE[role_of(method)]
 
 
 def panels(
