@@ -11,6 +11,7 @@ import sys
 import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from blindface.cli.report import named_paths
 from blindface.errors import InputError
 from blindface.params import OBJECTIVES, Params, load_params
 from blindface.report import Sources, build_report
+from blindface.report.durations import read_durations
 from blindface.report.figures import CHARTS, PICTURES
 from blindface.report.material import gather, hashes
 from blindface.report.page import DARK
@@ -219,13 +221,50 @@ def test_a_misnamed_option_is_refused_with_an_example():
     assert named_paths(["a=b/c=d"], "--models") == {"a": Path("b/c=d")}
 
 
+def test_durations_come_in_the_order_of_the_data_and_broken_files_are_left_out(tmp_path):
+    head = "s\th:m:s\tmax_rss\n"
+    files = {
+        "evaluate.blind1": "4.5\t0:00:04\t300.5\n",
+        "degrade.objective1.test": "2.0\t0:00:02\tNA\n",
+        "my_rule": "1.0\t0:00:01\t10\n",
+        "write_report": "9.0\t0:00:09\t10\n",
+        "train.objective1": "",
+    }
+    for name, row in files.items():
+        (tmp_path / f"{name}.tsv").write_text(head + row)
+    (tmp_path / "split.tsv").write_text("not a benchmark")
+    assert [(found.name, found.seconds, found.megabytes) for found in read_durations(tmp_path)] == [
+        ("degrade, objective1, test", 2.0, None),
+        ("evaluate, blind1", 4.5, 300.5),
+        ("my_rule", 1.0, 10.0),
+    ]
+    assert read_durations(None) == read_durations(tmp_path / "gone") == []
+
+
+def test_missing_pieces_of_every_kind_are_named(sources):
+    lacking = replace(sources, split=None, skipped=None, targets=None, models={}, steps={}, restored={})
+    text = " ".join(gather(lacking).lacks)
+    for piece in (
+        "No split",
+        "No list of skipped photographs",
+        "No targets",
+        "No training history of objective1",
+        "No training record of objective2",
+        "No restored images of objective 1, objective 2, sequence",
+        "No outputs of the single steps of objective1, objective2",
+    ):
+        assert piece in text
+
+
 @pytest.fixture(scope="module")
 def browser():
     place = shutil.which("chromium") or shutil.which("google-chrome")
-    if place is None:
-        warnings.warn("no chromium on this system: the page is NOT tested in a browser", stacklevel=1)
-        pytest.skip("needs chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
+    if place is None or find_spec("playwright") is None:
+        lacks = "chromium on this system" if place is None else "playwright in this environment"
+        warnings.warn(f"no {lacks}: the page is NOT tested in a browser", stacklevel=1)
+        pytest.skip(f"NOT tested in a browser: no {lacks}")
+    from playwright import sync_api as playwright
+
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with playwright.sync_playwright() as engine:
         found = engine.chromium.launch(executable_path=place, args=arguments)
@@ -235,7 +274,7 @@ def browser():
 
 @pytest.fixture
 def page(browser, built):
-    context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark", has_touch=True)
     tab = context.new_page()
     tab.complaints, tab.requests = [], []
     tab.on("console", lambda message: tab.complaints.append(message.text))
@@ -280,8 +319,46 @@ def test_sliders_follow_the_mouse_and_cut_the_picture_there(page):
     assert "80%" in clip or "79%" in clip or "81%" in clip
 
 
+def test_sliders_follow_a_finger(page):
+    slider = page.locator(".compare input").nth(1)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] * 0.75, box["y"] + 30)
+    moved = page.locator(".compare").nth(1).evaluate("e => parseFloat(e.style.getPropertyValue('--cut'))")
+    assert moved == pytest.approx(75, abs=2)
+
+
+def test_every_slider_is_reached_by_the_tab_key_and_says_what_it_compares(page):
+    names = page.evaluate("[...document.querySelectorAll('.compare input')].map(e => e.getAttribute('aria-label'))")
+    assert len(set(names)) == len(names) == 14
+    page.locator(".compare input").first.focus()
+    for _ in names[1:]:
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == names[-1]
+
+
+# What sticks out of a phone's screen, apart from what lies in an area that scrolls by itself.
+OUTSIDE = """[...document.querySelectorAll('main *')].filter(e => {
+  const box = e.getBoundingClientRect();
+  return box.width > 1 && (box.right > 390.5 || box.left < -0.5) && !e.closest('.scroll, pre, svg');
+}).map(e => e.outerHTML.slice(0, 80))"""
+
+
 def test_a_phone_needs_no_sideways_scrolling(page):
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+    assert page.evaluate(OUTSIDE) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_without_scripts_the_page_shows_both_halves(browser, built):
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((built / "index.html").as_uri())
+    clip = tab.locator(".compare .over").first
+    assert clip.is_visible()
+    assert "50%" in (built / "index.html").read_text().split(".compare {")[1].split("}")[0]
+    context.close()
 
 
 def test_the_button_changes_between_dark_and_light(page):

@@ -97,4 +97,4 @@ rule write_report:
         "Writing the report"
     shell:
         "blindface report --params {params.slice:q} --targets {input.targets} --split {input.split} {params.files}"
-        " --skipped {input.skipped} --output reports 2>&1 | tee {log}"
+        " --skipped {input.skipped} --benchmarks logs/benchmarks --output reports 2>&1 | tee {log}"

@@ -27,6 +27,7 @@ def report(
     checked: Annotated[list[Path], typer.Option(help="Result of a data check; once per objective.")] = [],
     skipped: Annotated[Path | None, typer.Option(help="Photographs that were skipped, with reasons.")] = None,
     weights: Annotated[list[Path], typer.Option(help="Manifest of external weights; once per stage.")] = [],
+    benchmarks: Annotated[Path | None, typer.Option(help="Folder of Snakemake's benchmark files.")] = None,
     photographs: Annotated[
         bool, typer.Option("--photographs/--no-photographs", help="Show pictures of faces, or leave all of them out.")
     ] = True,
@@ -55,6 +56,7 @@ def report(
         checked=checked,
         skipped=skipped,
         weights=weights,
+        benchmarks=benchmarks,
     )
     build_report(sources, output, photographs, find_commit())
 

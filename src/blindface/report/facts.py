@@ -19,9 +19,12 @@ def run_facts(material: Material) -> list[Fact]:
     decay = f"moving average of the generator, decay {params.train.ema:g} per batch"
     facts.append(("Weights evaluated", decay if params.restore.weights == "ema" else "the generator's last weights"))
     facts.append(("Epochs", _epochs(material)))
-    spent = [f"{_label(name)}: {_duration(run['seconds'])}" for name, run in material.runs.items() if "seconds" in run]
-    if spent:
-        facts.append(("Training time", ", ".join(spent)))
+    seconds = {_label(name): float(run["seconds"]) for name, run in material.runs.items() if "seconds" in run}
+    if seconds:
+        facts.append(("Training time", ", ".join(f"{name}: {duration_text(spent)}" for name, spent in seconds.items())))
+    built = {_label(name): (run.get("versions") or {}).get("commit") for name, run in material.runs.items()}
+    if any(built.values()):
+        facts.append(("Trained by commit", ", ".join(f"{name}: {commit}" for name, commit in built.items() if commit)))
     draws = {"fixed": "one fixed draw per image", "fresh": "a fresh draw at every epoch"}[params.train.degradation]
     facts.append(("Degradation in training", f"{draws}; test images always have one fixed draw"))
     facts.append(("Perceptual loss", _perceptual(material)))
@@ -69,8 +72,9 @@ def _label(objective: str) -> str:
     return objective.replace("objective", "objective ")
 
 
-def _duration(seconds: float) -> str:
-    whole = round(float(seconds))
+def duration_text(seconds: float) -> str:
+    """`48 s`, `12 min` or `3 h 5 min`."""
+    whole = round(seconds)
     if whole < 120:
         return f"{whole} s"
     return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h {whole % 3600 // 60} min"
@@ -97,6 +101,11 @@ def caveats(material: Material) -> list[str]:
         limits = {"training": params.split.train_limit, "test": params.split.test_limit}
         named = " and ".join(f"{count} {part} photographs" for part, count in limits.items() if count)
         sentences.append(f"The run was limited to {named}.")
+    if params.split.by == "image" and 0 < (material.people or 0) < (material.photographs or 0):
+        sentences.append(
+            "The split is by photograph, as in the paper: people with several photographs may be both in training and "
+            "in the test."
+        )
     if any(0 < int(frame["epoch"].nunique()) < 102 for frame in material.history.values()):
         sentences.append(f"The paper trained for 102 epochs; this run: {_epochs(material)}.")
     return sentences

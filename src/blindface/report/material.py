@@ -24,7 +24,10 @@ from blindface.report.scores import Scores, read_scores
 
 @dataclass(frozen=True)
 class Sources:
-    """The report's input files by what they are; any of them may be absent. `pairs` are those of the test part."""
+    """The report's input files by what they are; any of them may be absent. `pairs` are those of the test part.
+
+    `benchmarks` is the folder where Snakemake keeps how long each job took.
+    """
 
     params: Params
     targets: Path | None = None
@@ -38,6 +41,7 @@ class Sources:
     checked: Sequence[Path] = ()
     skipped: Path | None = None
     weights: Sequence[Path] = ()
+    benchmarks: Path | None = None
 
 
 @dataclass
@@ -156,6 +160,8 @@ def _read_objective(material: Material, objective: Objective) -> None:
     if run is not None and run.exists():
         content = read_json(run)
         material.runs[objective] = content if isinstance(content, dict) else {}
+    else:
+        material.lack(f"No training record of {objective}: its device, duration and hashes are not shown.")
 
 
 def read_history(path: Path) -> pd.DataFrame:
@@ -187,8 +193,12 @@ def _read_data(material: Material) -> None:
     if sources.split is not None and sources.split.exists():
         counts = pd.read_csv(sources.split)["part"].value_counts()
         material.parts = {part: int(counts.get(part, 0)) for part in PARTS}
+    else:
+        material.lack("No split: how many images trained and tested the models is not said.")
     if sources.skipped is not None and sources.skipped.exists():
         material.skipped = pd.read_csv(sources.skipped)
+    else:
+        material.lack("No list of skipped photographs.")
     for path in filter(Path.exists, sources.checked):
         _add_counts(material.checked, read_json(path))
     for path in filter(Path.exists, sources.weights):

@@ -22,6 +22,7 @@ from blindface.report.charts import (
     metric_size,
     terms_of,
 )
+from blindface.report.durations import read_durations
 from blindface.report.figures import METRICS_CAPTION, severity_panels, title_of
 from blindface.report.material import Material, hashes
 from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
@@ -145,6 +146,7 @@ def _provenance(material: Material, photographs: bool, commit: str | None) -> di
     skipped = material.skipped
     reasons = {} if skipped is None or skipped.empty else skipped["reason"].value_counts(sort=False).to_dict()
     named = [] if skipped is None or not photographs else list(skipped.itertuples(index=False, name=None))[:50]
+    jobs = read_durations(material.sources.benchmarks)
     parameters = yaml.safe_dump(material.params.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     return {
         "facts": facts.run_facts(material),
@@ -152,6 +154,7 @@ def _provenance(material: Material, photographs: bool, commit: str | None) -> di
         "versions": facts.versions(material),
         "hashes": hashes(material),
         "commit": commit,
+        "durations": [(job.name, facts.duration_text(job.seconds), job.megabytes) for job in jobs],
         "parameters": parameters,
         "skip_reasons": sorted(reasons.items()),
         "skipped": named,
