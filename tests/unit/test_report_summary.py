@@ -17,7 +17,9 @@ METRICS = {"psnr_batch": "higher", "psnr": "higher", "lpips_vgg": "lower"}
 
 def material_of(source: str = "lfw", **levels: tuple[float, float]) -> Material:
     """Methods with a PSNR and an LPIPS each; images differ, the difference between two methods hardly does."""
-    material = Material(Sources(validate({"fetch": {"source": source}})))
+    material = Material(
+        Sources(validate({"fetch": {"source": source, "folder": "own" if source == "folder" else None}}))
+    )
     for method, (psnr, lpips) in levels.items():
         spread = [((number * 7) % 20 - 9.5) / 5 for number in range(20)]
         jitter = [0.005 * ((number + len(method)) % 5 - 2) for number in range(20)]  # of mean zero
@@ -64,9 +66,10 @@ def test_tables_of_other_images_give_no_difference():
 def test_the_paragraph_says_what_was_done_and_what_came_out():
     levels = {"blind1": (20.1, 0.47), "objective1": (20.9, 0.3), "blind2": (23.0, 0.5), "objective2": (22.0, 0.4)}
     material = material_of(**levels)
-    material.photographs, material.parts = 13233, {"train": 10586, "validation": 0, "test": 2647}
+    material.photographs, material.people = 13233, 5749
+    material.parts = {"train": 10586, "validation": 0, "test": 2647}
     text = paragraph(material, find_out(material).changes)
-    assert text.startswith("13,233 photographs of faces were degraded on purpose")
+    assert text.startswith("Faces from LFW, 250×250 (13,233 photographs of 5,749 people) were degraded on purpose")
     assert "trained on 10,586 images and are tested on 2,647" in text
     assert (
         "Objective 1 brings the images nearer to the originals pixel by pixel (PSNR 20.10 → 20.90 dB, higher is better)"
@@ -79,7 +82,17 @@ def test_the_paragraph_says_what_was_done_and_what_came_out():
 
 
 def test_rendered_faces_are_not_called_photographs():
-    assert paragraph(material_of("embedded"), []).startswith("Rendered faces were degraded")
+    material = material_of("embedded")
+    material.photographs, material.people = 120, 40
+    text = paragraph(material, [])
+    assert text.startswith("Faces from the embedded set of rendered faces (120 images of 40 people) were degraded")
+    assert "photograph" not in text
+
+
+def test_people_are_not_counted_where_every_photograph_has_its_own():
+    material = material_of("folder")
+    material.photographs = material.people = 31
+    assert "a folder of photographs (31 photographs) were degraded" in paragraph(material, [])
 
 
 def test_no_difference_is_not_sold_as_one():

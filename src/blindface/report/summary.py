@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blindface.params import OBJECTIVES, Objective
-from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES, PaperMetric, method_of
+from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES, SOURCES, PaperMetric, method_of
 from blindface.report.differences import Difference, differences
 from blindface.report.material import Material
 from blindface.report.scores import decimals, find, label_of
@@ -117,17 +117,23 @@ def paragraph(material: Material, found: Sequence[Change]) -> str:
 
 
 def _what_was_done(material: Material) -> str:
-    faces = "rendered faces" if material.params.fetch.source == "embedded" else "photographs of faces"
-    count = "" if material.photographs is None else f"{material.photographs:,} "
     text = (
-        f"{count}{faces}".capitalize() + " were degraded on purpose: blurred, reduced, made noisy and compressed. "
-        "Two models learned to undo this without being told what was done to an image: objective 1 makes 128×128 "
-        "pixels out of 16×16, objective 2 restores images of 128×128."
+        f"Faces from {SOURCES[material.params.fetch.source]}{_counts(material)} were degraded on purpose: blurred, "
+        "reduced, made noisy and compressed. Two models learned to undo this without being told what was done to an "
+        "image: objective 1 makes 128×128 pixels out of 16×16, objective 2 restores images of 128×128."
     )
     train, test = material.parts.get("train"), material.parts.get("test")
     if train and test:
         text += f" They were trained on {train:,} images and are tested on {test:,} that no training has used."
     return text
+
+
+def _counts(material: Material) -> str:
+    if material.photographs is None:
+        return ""
+    pictures = "images" if material.params.fetch.source == "embedded" else "photographs"
+    people = f" of {material.people:,} people" if 0 < (material.people or 0) < material.photographs else ""
+    return f" ({material.photographs:,} {pictures}{people})"
 
 
 def _what_came_out(material: Material, found: Sequence[Change]) -> list[str]:
