@@ -21,10 +21,14 @@ from blindface.errors import InputError
 from blindface.params import OBJECTIVES, Params, load_params
 from blindface.report import Sources, build_report
 from blindface.report.durations import read_durations
+from blindface.report.facts import run_facts
 from blindface.report.figures import CHARTS, PICTURES
 from blindface.report.material import gather, hashes
 from blindface.report.page import DARK
 from blindface.report.style import PALETTE
+from blindface.tracking import TrackedRun
+from blindface.tracking.note import write_note
+from blindface.tracking.record import record_key
 from blindface.version import find_commit
 from tests.unit.report_inputs import write_inputs
 
@@ -239,6 +243,17 @@ def test_durations_come_in_the_order_of_the_data_and_broken_files_are_left_out(t
         ("my_rule", 1.0, 10.0),
     ]
     assert read_durations(None) == read_durations(tmp_path / "gone") == []
+
+
+def test_the_run_of_mlflow_is_named_without_the_address_of_the_store(sources, tmp_path):
+    shutil.copytree(sources.models["objective1"], tmp_path / "objective1")
+    models = {"objective1": tmp_path / "objective1"}
+    assert dict(run_facts(gather(replace(sources, models=models))))["MLflow runs"] == "none is noted beside the models"
+    record = record_key(json.loads((tmp_path / "objective1/run.json").read_text()))
+    run = TrackedRun("https://me:secret@host", "faces", "1", "0123abcd", "objective1 on 2 May", record)
+    write_note(tmp_path / "objective1", run)
+    text = dict(run_facts(gather(replace(sources, models=models))))["MLflow runs"]
+    assert text == "objective 1: 0123abcd (objective1 on 2 May, experiment faces)"
 
 
 def test_missing_pieces_of_every_kind_are_named(sources):

@@ -25,6 +25,8 @@ def run_facts(material: Material) -> list[Fact]:
     built = {_label(name): (run.get("versions") or {}).get("commit") for name, run in material.runs.items()}
     if any(built.values()):
         facts.append(("Trained by commit", ", ".join(f"{name}: {commit}" for name, commit in built.items() if commit)))
+    if material.runs:
+        facts.append(("MLflow runs", _tracked(material)))
     draws = {"fixed": "one fixed draw per image", "fresh": "a fresh draw at every epoch"}[params.train.degradation]
     facts.append(("Degradation in training", f"{draws}; test images always have one fixed draw"))
     facts.append(("Perceptual loss", _perceptual(material)))
@@ -66,6 +68,15 @@ def _epochs(material: Material) -> str:
     texts = [f"{_label(name)}: {count}" for name, count in done.items()]
     asked = material.params.train.epochs
     return ", ".join(texts) + ("" if set(done.values()) == {asked} else f" (asked for: {asked})")
+
+
+def _tracked(material: Material) -> str:
+    """Without the store's address, which may hold a password."""
+    runs = [
+        f"{_label(name)}: {run.run_id} ({run.run_name}, experiment {run.experiment})"
+        for name, run in material.tracked.items()
+    ]
+    return ", ".join(runs) or "none is noted beside the models"
 
 
 def _label(objective: str) -> str:

@@ -20,6 +20,7 @@ from blindface.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
 from blindface.report.catalogue import METHODS, RESTORERS
 from blindface.report.scores import Scores, read_scores
+from blindface.tracking import TrackedRun, read_note
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Sources:
 
 @dataclass
 class Material:
-    """What was read. Frames are keyed by method (`per_image`) or objective (`draws`, `history`, `runs`)."""
+    """What was read. Frames are keyed by method (`per_image`) or objective (`draws`, `history`, `runs`, `tracked`)."""
 
     sources: Sources
     scores: dict[str, Scores] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Material:
     draws: dict[str, pd.DataFrame] = field(default_factory=dict)
     history: dict[str, pd.DataFrame] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tracked: dict[str, TrackedRun] = field(default_factory=dict)
     parts: dict[str, int] = field(default_factory=dict)
     photographs: int | None = None
     people: int | None = None
@@ -160,6 +162,9 @@ def _read_objective(material: Material, objective: Objective) -> None:
     if run is not None and run.exists():
         content = read_json(run)
         material.runs[objective] = content if isinstance(content, dict) else {}
+        note = read_note(run.parent)
+        if note is not None:
+            material.tracked[objective] = note
     else:
         material.lack(f"No training record of {objective}: its device, duration and hashes are not shown.")
 
