@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import threading
 import time
@@ -13,11 +14,13 @@ import pytest
 
 from blindface.errors import ExternalFileError
 from blindface.external import download as downloads
-from blindface.external.download import Hosts, Patience, download, write_plain
+from blindface.external.download import Hosts, Patience, download
 from blindface.external.finder import Finder
 from blindface.external.registry import Form, Registry
+from blindface.external.resume import PlainWriter, part_path
 
 CONTENT = bytes(range(256)) * 1024
+HALF = len(CONTENT) // 2
 FLIPPED = CONTENT[:5000] + bytes([CONTENT[5000] ^ 1]) + CONTENT[5001:]
 PAGE = b"<html>One moment, please</html>"
 
@@ -27,6 +30,7 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     asked: list[str]
+    ranges: list[int]
     release: threading.Event
 
 
@@ -49,8 +53,12 @@ class Handler(BaseHTTPRequestHandler):
             "endless": (200, CONTENT + CONTENT, 2 * len(CONTENT)),
             "stalled": (200, CONTENT[:1000], len(CONTENT)),
             "trickle": (200, b"", len(CONTENT)),
+            "halves": self.half(),
+            "elsewhere": (206, CONTENT[7:], len(CONTENT) - 7),
         }[kind]
         self.send_response(status)
+        if status == 206:
+            self.send_header("Content-Range", f"bytes {len(CONTENT) - length}-{len(CONTENT) - 1}/{len(CONTENT)}")
         self.send_header("Content-Type", "text/html" if body is PAGE else "application/octet-stream")
         self.send_header("Content-Length", str(length))
         self.end_headers()
@@ -62,6 +70,15 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"x")
             self.wfile.flush()
 
+    def half(self) -> tuple[int, bytes, int]:
+        """Goes on where it is asked to; breaks off in the middle of a whole file."""
+        asked = self.headers["Range"]
+        if asked is None:
+            return 200, CONTENT[:HALF], len(CONTENT)
+        first = int(asked.removeprefix("bytes=").removesuffix("-"))
+        self.server.ranges.append(first)
+        return 206, CONTENT[first:], len(CONTENT) - first
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -69,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Server]:
     server = Server(("127.0.0.1", 0), Handler)
-    server.asked, server.release = [], threading.Event()
+    server.asked, server.ranges, server.release = [], [], threading.Event()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield server
@@ -103,7 +120,7 @@ def form(*urls: str, **changes: object) -> Form:
 
 
 def fetch(entry: Form, target: Path, hosts: Hosts) -> tuple[bool, list[str]]:
-    write = write_plain(hosts, entry.bytes)
+    write = PlainWriter(hosts, entry.bytes, target, entry.objection)
     return download(entry.urls, target, entry.objection, write=write, hosts=hosts)
 
 
@@ -127,7 +144,8 @@ def test_bad_answer_is_caught_and_leaves_nothing(
     done, reasons = fetch(form(url(server, kind)), tmp_path / "a.bin", hosts)
     assert not done
     assert reason in reasons[0]
-    assert list(tmp_path.iterdir()) == []
+    kept = {"truncated": [".a.bin.part"], "stalled": [".a.bin.part"], "trickle": [".a.bin.part"]}
+    assert [path.name for path in tmp_path.iterdir()] == kept.get(kind, [])
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -136,6 +154,45 @@ def test_next_address_is_taken_after_a_bad_answer(server: Server, hosts: Hosts, 
     assert done
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
     assert server.asked == [kind, "good"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_broken_transfer_goes_on_where_it_stopped(server: Server, hosts: Hosts, tmp_path: Path) -> None:
+    assert fetch(form(url(server, "halves")), tmp_path / "a.bin", hosts)[0]
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert (server.asked, server.ranges) == (["halves", "halves"], [HALF])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_what_a_killed_process_left_is_gone_on_with(server: Server, hosts: Hosts, tmp_path: Path) -> None:
+    part_path(tmp_path / "a.bin").write_bytes(CONTENT[:9999])
+    assert fetch(form(url(server, "halves")), tmp_path / "a.bin", hosts)[0]
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert server.ranges == [9999]
+    part_path(tmp_path / "b.bin").write_bytes(CONTENT)
+    assert fetch(form(url(server, "halves")), tmp_path / "b.bin", hosts)[0]
+    assert server.asked == ["halves"]
+
+
+@pytest.mark.parametrize("left", [b"x" * 9999, b"x" * len(CONTENT), CONTENT + b"x"], ids=["some", "all", "more"])
+@pytest.mark.parametrize("kinds", [("good",), ("halves", "good"), ("elsewhere", "good")], ids="+".join)
+def test_wrong_leftover_costs_nothing_but_time(
+    server: Server, hosts: Hosts, tmp_path: Path, left: bytes, kinds: tuple[str, ...]
+) -> None:
+    part_path(tmp_path / "a.bin").write_bytes(left)
+    assert fetch(form(*(url(server, kind) for kind in kinds)), tmp_path / "a.bin", hosts)[0]
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_part_that_another_process_fills_is_left_alone(server: Server, hosts: Hosts, tmp_path: Path) -> None:
+    with open(part_path(tmp_path / "a.bin"), "wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b"theirs")
+        other.flush()
+        assert fetch(form(url(server, "good")), tmp_path / "a.bin", hosts)[0]
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert part_path(tmp_path / "a.bin").read_bytes() == b"theirs"
 
 
 def test_bad_answer_never_replaces_the_file_that_is_there(server: Server, hosts: Hosts, tmp_path: Path) -> None:

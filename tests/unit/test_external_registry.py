@@ -196,7 +196,7 @@ def test_mirror_that_is_no_folder_is_an_error(monkeypatch: pytest.MonkeyPatch, t
 
 def test_repacked_tar_is_that_of_the_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from blindface.external import repack
-    from blindface.external.download import Hosts
+    from blindface.external.download import Hosts, Transfer
     from blindface.external.registry import Repack
 
     def archive(level: int) -> bytes:
@@ -211,9 +211,8 @@ def test_repacked_tar_is_that_of_the_folder_alone(tmp_path: Path, monkeypatch: p
     hashes = []
     for level in (1, 9):
         content = archive(level)
-        monkeypatch.setattr(
-            repack, "stream", lambda *_, content=content: (content[i : i + 7] for i in range(0, 9999, 7))
-        )
+        chunks = (content[i : i + 7] for i in range(0, 9999, 7))
+        monkeypatch.setattr(repack, "begin", lambda *_, chunks=chunks: Transfer(0, None, chunks))
         path = tmp_path / f"{level}.tar"
         repack.write_repacked(Repack(url="https://example.org/a", folder="images", top="lfw"), Hosts(), path)
         hashes.append(sha256_file(path))

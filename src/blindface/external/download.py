@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -92,16 +93,46 @@ def _host(url: str) -> str:
     return urlsplit(url).netloc
 
 
-def stream(url: str, hosts: Hosts, limit: int | None = None) -> Iterator[bytes]:
-    """Yield the content behind an address in chunks.
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer that has begun: the first byte of it (0 unless it goes on), all bytes of the file where said, and it.
 
-    Errors: DownloadError for any answer but 200, more than `limit` bytes, a broken or a stalled transfer.
+    Going through `chunks` raises DownloadError for a broken or stalled transfer, or more bytes than allowed.
     """
+
+    first: int
+    total: int | None
+    chunks: Iterator[bytes]
+
+
+def begin(url: str, hosts: Hosts, limit: int | None = None, first: int = 0) -> Transfer:
+    """Ask for what is behind an address, from the byte `first` on; an address that cannot do so gives the whole.
+
+    Errors: DownloadError for any other answer.
+    """
+    answer = _ask(url, hosts, {"Accept-Encoding": "identity"} | ({"Range": f"bytes={first}-"} if first else {}))
+    length = answer.headers.get("content-length", "")
+    total = int(length) if length.isdigit() else None
+    if answer.status_code == 206 and first:
+        place = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("content-range", ""))
+        if place is None or int(place[1]) != first:
+            answer.close()
+            raise DownloadError("another part than asked for came")
+        total = int(place[2])
+    elif answer.status_code == 200:
+        first = 0
+    else:
+        answer.close()
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        page = " with a web page" if kind == "text/html" else ""
+        raise DownloadError(f"answer {answer.status_code}{page}", final=answer.status_code in FINAL_STATUS)
+    return Transfer(first, total, _body(answer, hosts.patience, first, limit))
+
+
+def _ask(url: str, hosts: Hosts, headers: dict[str, str]) -> requests.Response:
     patience = hosts.patience
     try:
-        answer = requests.get(
-            url, stream=True, timeout=(patience.connect, patience.read), headers={"Accept-Encoding": "identity"}
-        )
+        return requests.get(url, stream=True, timeout=(patience.connect, patience.read), headers=headers)
     except requests.ReadTimeout:
         raise DownloadError(f"no answer within {patience.read:g} s") from None
     except (requests.ConnectTimeout, requests.exceptions.ProxyError, requests.exceptions.SSLError) as error:
@@ -109,32 +140,27 @@ def stream(url: str, hosts: Hosts, limit: int | None = None) -> Iterator[bytes]:
         raise DownloadError(hosts.unreachable[_host(url)], final=True) from None
     except requests.RequestException as error:
         raise DownloadError(f"no answer ({type(error).__name__})") from None
-    with closing(answer):
-        if answer.status_code != 200:
-            kind = answer.headers.get("content-type", "").partition(";")[0]
-            page = " with a web page" if kind == "text/html" else ""
-            raise DownloadError(f"answer {answer.status_code}{page}", final=answer.status_code in FINAL_STATUS)
-        yield from _body(answer, patience, limit)
 
 
-def _body(answer: requests.Response, patience: Patience, limit: int | None) -> Iterator[bytes]:
+def _body(answer: requests.Response, patience: Patience, first: int, limit: int | None) -> Iterator[bytes]:
     started, received = time.monotonic(), 0
-    while True:
-        try:
-            # read1 returns what has arrived: a trickle cannot hold the loop for longer than the read time-out.
-            chunk = answer.raw.read1(CHUNK, decode_content=True)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            reason = "stalled" if isinstance(error, urllib3.exceptions.ReadTimeoutError) else "broke off"
-            raise DownloadError(f"the transfer {reason} after {received:,} bytes") from None
-        if not chunk:
-            return
-        received += len(chunk)
-        if limit is not None and received > limit:
-            raise DownloadError(f"more than the {limit:,} bytes of the file came")
-        seconds = time.monotonic() - started
-        if seconds > patience.slow and received < seconds * patience.slowest:
-            raise DownloadError(f"the transfer stalled at {received / seconds:,.0f} bytes per second")
-        yield chunk
+    with closing(answer):
+        while True:
+            try:
+                # read1 returns what has arrived: a trickle cannot hold the loop for longer than the read time-out.
+                chunk = answer.raw.read1(CHUNK, decode_content=True)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                reason = "stalled" if isinstance(error, urllib3.exceptions.ReadTimeoutError) else "broke off"
+                raise DownloadError(f"the transfer {reason} after {first + received:,} bytes") from None
+            if not chunk:
+                return
+            received += len(chunk)
+            if limit is not None and first + received > limit:
+                raise DownloadError(f"more than the {limit:,} bytes of the file came")
+            seconds = time.monotonic() - started
+            if seconds > patience.slow and received < seconds * patience.slowest:
+                raise DownloadError(f"the transfer stalled at {received / seconds:,.0f} bytes per second")
+            yield chunk
 
 
 def download(
@@ -186,14 +212,3 @@ def _attempt(
         wrong = objection(temporary)
         if wrong:
             raise DownloadError(f"what came is not the file: {wrong}")
-
-
-def write_plain(hosts: Hosts, limit: int | None) -> Callable[[str, Path], None]:
-    """A `write` for `download` that stores what the address gives, byte by byte."""
-
-    def write(url: str, path: Path) -> None:
-        with open(path, "wb") as file:
-            for chunk in stream(url, hosts, limit):
-                file.write(chunk)
-
-    return write

@@ -139,13 +139,15 @@ class Finder:
 
 
 def _fetch(form: Form, target: Path) -> tuple[bool, list[str]]:
-    from blindface.external.download import HOSTS, download, write_plain
+    from blindface.external.download import HOSTS, download
     from blindface.external.repack import write_repacked
+    from blindface.external.resume import PlainWriter
 
     HOSTS.probe(form.addresses)
     if not HOSTS.all_dead(form.addresses):
         say(f"blindface: fetching {form.basename}" + (f" ({form.bytes / 1e6:,.1f} MB)" if form.bytes else ""))
-    done, failures = download(form.urls, target, form.objection, write=write_plain(HOSTS, form.bytes), hosts=HOSTS)
+    plain = PlainWriter(HOSTS, form.bytes, target, form.objection)
+    done, failures = download(form.urls, target, form.objection, write=plain, hosts=HOSTS)
     recipe = form.repack
     if recipe and not done:
 

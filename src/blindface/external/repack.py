@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from blindface.external.download import DownloadError, Hosts, stream
+from blindface.external.download import DownloadError, Hosts, begin
 from blindface.external.registry import Repack
 
 TIME = 1191196800
@@ -44,7 +44,7 @@ def write_repacked(recipe: Repack, hosts: Hosts, path: Path) -> None:
 
     Errors: DownloadError if the archive breaks off, is no archive, or has no such folder.
     """
-    chunks = stream(recipe.url, hosts)
+    chunks = begin(recipe.url, hosts).chunks
     try:
         files = _read_folder(chunks, recipe.folder)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
