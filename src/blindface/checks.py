@@ -5,7 +5,7 @@ The output is a JSON file with the counts that a report shows:
     photographs, skipped, people      numbers of targets, of photographs left out when they were made, of people
     parts                             photographs per part of the split
     pairs                             per objective and part: their number
-    faces, faces_outside              photographs with landmarks, and those where one lies outside the frame
+    faces                             photographs with landmarks
     hashes                            images whose bytes were recomputed and compared
 """
 
@@ -25,18 +25,16 @@ from blindface.degradation import Degrader, ranges_of
 from blindface.errors import InputError
 from blindface.files import write_json
 from blindface.images import Image
+from blindface.landmarks.table import HALF, SIZE, read_landmarks
 from blindface.packed import image_shape, read_images, read_metadata, read_table
 from blindface.params.data import OBJECTIVES, PARTS, DegradationParams, Objective, PairsParams, Part, SplitParams
 from blindface.progress import track
 from blindface.randomness import derive_seed
-from blindface.split import read_split
+from blindface.split import read_split, split_photographs
 
 SAMPLE = 16
 """Images per file whose bytes are made anew and compared."""
 TARGET_SHAPE = (128, 128, 3)
-POINTS = {"points_128": 128, "points_64": 64}
-OUTSIDE = 0.05
-"""Largest share of the faces that may have a landmark outside the frame: some faces are cut off by the border."""
 
 
 def check_data(
@@ -96,7 +94,10 @@ def check_targets(path: Path) -> pd.DataFrame:
 
 
 def check_split(path: Path, table: pd.DataFrame, params: SplitParams) -> dict[str, Part]:
-    """No photograph twice or without a target, no person in two parts where people are divided; returns the parts."""
+    """No photograph twice or without a target, no person in two parts where people are divided.
+
+    By image and by identity the parts are those that the parameters make of these photographs. Returns the parts.
+    """
     parts = read_split(path)
     remedy = "make the split again"
     people = dict(zip(table["id"], table["person"], strict=True))
@@ -110,6 +111,8 @@ def check_split(path: Path, table: pd.DataFrame, params: SplitParams) -> dict[st
         for name, part in parts.items():
             if home.setdefault(people[name], part) != part:
                 _fail(path, f"{people[name]} stands in two parts although the split is by {params.by}", remedy)
+    if params.by != "official" and parts != split_photographs(people, params):
+        _fail(path, "it is not the one that these parameters make of these photographs", remedy)
     return parts
 
 
@@ -166,27 +169,22 @@ def _check_bytes(
 
 
 def check_landmarks(path: Path, ids: Sequence[str]) -> dict[str, int]:
-    """One row per target; where a face was found, its points are finite and, but for few faces, inside the frame.
+    """One row per target; where a face was found, its points are finite and inside the frame.
 
-    Returns the number of faces found, and of those with a point outside.
+    Returns the number of faces found.
     """
-    rows = read_table(path)
+    names, landmarks = read_landmarks(path)
     remedy = "make the landmarks again"
-    if rows["id"].tolist() != list(ids):
-        _fail(path, f"its {len(rows)} rows are not the {len(ids)} targets in their order", remedy)
-    found = rows[rows["found"]]
-    outside: set[str] = set()
-    for column, side in POINTS.items():
-        for name, points in zip(found["id"], found[column], strict=True):
-            values = np.asarray(points, dtype=np.float64)
-            if values.shape != (136,) or not np.isfinite(values).all():
-                _fail(path, f"{column} of {name} are not 68 finite points", remedy)
-            if values.min() < -0.5 or values.max() > side - 0.5:
-                outside.add(name)
-    if len(outside) > OUTSIDE * len(found):
-        first = min(outside)
-        _fail(path, f"{len(outside)} of {len(found)} faces, first {first}, have landmarks outside the frame", remedy)
-    return {"faces": len(found), "faces_outside": len(outside)}
+    if names != list(ids):
+        _fail(path, f"its {len(names)} rows are not the {len(ids)} targets in their order", remedy)
+    for points, side in ((landmarks.points_128, SIZE), (landmarks.points_64, HALF)):
+        finite = np.isfinite(points).all(axis=(1, 2))
+        inside = ((points >= -0.5) & (points <= side - 0.5)).all(axis=(1, 2))
+        for good, reason in ((finite, "are not 68 finite points"), (inside, "lie outside the frame")):
+            bad = np.flatnonzero(landmarks.found & ~good)
+            if len(bad):
+                _fail(path, f"the landmarks of {len(bad)} faces at {side} px, first {names[bad[0]]}, {reason}", remedy)
+    return {"faces": int(landmarks.found.sum())}
 
 
 def _sample(ids: Sequence[str], purpose: str) -> list[str]:

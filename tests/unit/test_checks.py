@@ -16,6 +16,8 @@ import pytest
 from blindface.checks import check_data
 from blindface.degradation import make_pairs
 from blindface.errors import InputError
+from blindface.landmarks import table
+from blindface.landmarks.table import Landmarks
 from blindface.packed import PackedWriter
 from blindface.params import PairsParams, SplitParams
 from blindface.split import make_split
@@ -70,17 +72,21 @@ def made(tmp_path: Path) -> Made:
     return made
 
 
-def write_landmarks(path: Path, points: np.ndarray) -> None:
-    kind = pa.list_(pa.float32(), 136)
-    found = [bool(np.isfinite(row).all()) for row in points]
-    rows = points.astype(np.float32).tolist()
-    table = {
-        "id": pa.array(NAMES),
-        "found": pa.array(found),
-        "points_128": pa.array(rows, kind),
-        "points_64": pa.array(rows, kind),
-    }
-    pq.write_table(pa.table(table), path)
+def write_landmarks(path: Path, points: np.ndarray, names: list[str] = NAMES) -> None:
+    """A face where all points are finite; at 64 px the points are halved."""
+    points = points.reshape(-1, 68, 2).astype(np.float32)
+    number = np.zeros(len(points), np.float32)
+    landmarks = Landmarks(
+        found=~np.isnan(points).any(axis=(1, 2)),
+        points_128=points,
+        points_64=points / 2,
+        box=np.zeros((len(points), 4), np.float32),
+        score=number,
+        faces=number.astype(np.int32),
+        yaw=number,
+        pitch=number,
+    )
+    table.write_landmarks(path, [(names, landmarks)], {})
 
 
 def test_whole_data_pass_and_are_counted(made: Made) -> None:
@@ -134,9 +140,20 @@ def test_a_split_of_other_photographs_is_found(made: Made) -> None:
 
 
 def test_pairs_of_an_older_split_are_found(made: Made) -> None:
-    path = made.folder / "split.csv"
-    path.write_text(path.read_text().replace("validation", "train"))
+    made.split_params = SPLIT.model_copy(update={"validation": 0})
+    make_split(made.folder / "targets.parquet", made.split_params, made.folder / "split.csv")
     refused(made, "holds 16 photographs that are not the 18 of the train part")
+
+
+@pytest.mark.parametrize("by", ["identity", "image"])
+def test_a_split_of_other_parameters_is_found(made: Made, by: str) -> None:
+    made.split_params = SplitParams(by=by, validation=2, seed=7)
+    refused(made, "not the one that these parameters make")
+
+
+def test_a_split_by_official_lists_is_taken_as_it_is(made: Made) -> None:
+    made.split_params = SplitParams(by="official", validation=2)
+    assert made.check()["split_by"] == "official"
 
 
 def test_an_empty_test_part_is_found(made: Made) -> None:
@@ -178,15 +195,24 @@ def test_pairs_of_other_targets_are_found(made: Made) -> None:
     refused(made, "objective2/test.parquet: it was made from other targets")
 
 
-@pytest.mark.parametrize(("value", "reason"), [(np.inf, "68 finite points"), (200.0, "outside the frame")])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(np.inf, "of 3 faces at 128 px, first P00/P00_0001, are not 68 finite"), (127.6, "at 128 px.* outside the frame")],
+)
 def test_impossible_landmarks_are_found(made: Made, value: float, reason: str) -> None:
     points = np.full((len(NAMES), 136), 30.0)
     points[:3, 5] = value
     write_landmarks(made.folder / "landmarks.parquet", points)
-    made.edit("landmarks.parquet", lambda table: table.set_column(1, "found", pa.array([True] * len(table))))
     refused(made, reason)
 
 
+def test_landmarks_at_the_border_are_inside(made: Made) -> None:
+    points = np.full((len(NAMES), 136), 127.0)
+    points[:, ::2] = 0.0
+    write_landmarks(made.folder / "landmarks.parquet", points)
+    assert made.check()["faces"] == 24
+
+
 def test_landmarks_of_other_targets_are_found(made: Made) -> None:
-    made.edit("landmarks.parquet", lambda table: table.slice(1))
+    write_landmarks(made.folder / "landmarks.parquet", np.full((23, 136), 30.0), NAMES[1:])
     refused(made, "its 23 rows are not the 24 targets")
