@@ -72,6 +72,15 @@ class Experiment:
                 result[block] = dict(self.values[block])
         return json.dumps(result)
 
+    def folder_state(self) -> str:
+        """What changes when the folder of photographs does; empty for other sources."""
+        folder = self.values["fetch"]["folder"]
+        if self.values["fetch"]["source"] != "folder":
+            return ""
+        from blindface.photographs.sources import folder_state
+
+        return folder_state(Path(folder).expanduser())
+
     @property
     def mirror(self) -> str:
         """Whether a mirror is given, where files may be left out: it may hold now what was missing before."""

@@ -126,7 +126,7 @@ def test_only_the_first_frame_counts() -> None:
 
 BROKEN = {
     "page": (b"<html>not found</html>", "no image format"),
-    "empty": (b"", "no image format"),
+    "empty": (b"", "the file is empty"),
     "truncated jpeg": (encode(picture(), "JPEG")[:-400], "truncated"),
     "truncated png": (encode(picture())[:-300], "truncated|unreadable"),
     "floating point": (encode(Pillow.fromarray(np.zeros((80, 80), np.float32)), "TIFF"), "floating-point"),

@@ -23,6 +23,8 @@ rule fetch_photographs:
         runtime="2h",
     params:
         slice=EXPERIMENT.slice("fetch.source", "fetch.folder", "fetch.embedded"),
+        # A photograph that was added to the folder, changed or removed asks for a new archive.
+        folder=EXPERIMENT.folder_state(),
     message:
         "Fetching the photographs"
     shell:

@@ -58,6 +58,8 @@ def decode_target(content: bytes, size: int, interpolation: str, smallest_side: 
 
 def decode(content: bytes) -> Image:
     """Decode any still image to uint8 RGB (H, W, 3), upright. Errors: UnusableError with the reason."""
+    if not content:
+        raise UnusableError("unreadable: the file is empty, or could not be opened when its folder was packed")
     try:
         with Pillow.open(io.BytesIO(content)) as opened:
             if opened.width * opened.height > MOST_PIXELS:

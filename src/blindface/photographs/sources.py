@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import tarfile
 from pathlib import Path, PurePosixPath
@@ -38,7 +40,8 @@ def pack_folder(folder: Path, output: Path) -> int:
     """Pack the image files of a folder, at any depth, into a tar; returns their number.
 
     Members are sorted and have fixed owners and times, so that equal images give equal bytes. Hidden files and folders
-    are left alone. Errors: InputError if the folder is missing, holds no images, or two images would have one id.
+    are left alone; links to files are followed. Images that cannot be opened are packed empty.
+    Errors: InputError if the folder is missing, holds no images, or two images would have one id.
     """
     if not folder.is_dir():
         raise InputError(f"fetch.folder names {folder}, which is no folder: give the path of a folder of images")
@@ -78,13 +81,31 @@ def _check_ids(folder: Path, names: list[str]) -> None:
 
 
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+    """One image file; one that cannot be opened stands there empty, so that it is listed among those left out."""
     member = tarfile.TarInfo(name)
     member.mode = 0o644
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            raise FileNotFoundError(errno.ENOENT, "no such plain file")
         with open(path, "rb") as file:
             member.size = os.fstat(file.fileno()).st_size
             tar.addfile(member, file)
-    except PermissionError:
-        raise InputError(f"{path} may not be read: change its permissions or move it out of the folder") from None
-    except FileNotFoundError:
-        raise InputError(f"{path} is a link to nothing: remove it") from None
+    except (PermissionError, FileNotFoundError) as error:
+        say(f"blindface: {path} cannot be opened ({error.strerror}) and will be left out")
+        tar.addfile(member)
+
+
+def folder_state(folder: Path) -> str:
+    """A hash of the names, sizes and times of a folder's images: it changes when the folder does, without reading them.
+
+    A folder that is missing has a state too: its error belongs to the stage that packs it.
+    """
+    digest = hashlib.sha256()
+    for name in _list_images(folder)[0]:
+        try:
+            found = (folder / name).stat()
+        except OSError:
+            digest.update(f"{name}\0".encode())
+        else:
+            digest.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
