@@ -36,7 +36,7 @@ from blindface.split import make_split
 PARAMS = PairsParams()
 SPLIT = SplitParams()
 SIDE = 128
-STAGES = ("split", *OBJECTIVES, "check")
+STAGES = ("targets", "split", *OBJECTIVES, "check")
 
 
 def plain(target: Image, drawn: Drawn, size: int, rng: np.random.Generator) -> Image:
@@ -125,23 +125,25 @@ def write_targets(folder: Path, count: int) -> None:
 def measure_memory(count: int, workers: int, shards: int, place: Path | None) -> None:
     """Print the peak memory of each stage over `count` images, each in a process of its own."""
     with tempfile.TemporaryDirectory(dir=place) as name:
-        write_targets(Path(name), count)
         for stage in STAGES:
             options = ["--stage", stage, "--folder", name, "--workers", str(workers), "--shards", str(shards)]
-            subprocess.run([sys.executable, __file__, *options], check=True)
+            subprocess.run([sys.executable, __file__, *options, "--images", str(count)], check=True)
 
 
-def run_stage(stage: str, folder: Path, workers: int, shards: int) -> None:
+def run_stage(stage: str, folder: Path, images: int, workers: int, shards: int) -> None:
     """One stage over what stands in `folder`; prints time and peak memory of this process."""
     taken = time.perf_counter()
-    count = _do_stage(stage, folder, workers, shards)
+    count = _do_stage(stage, folder, images, workers, shards)
     taken = time.perf_counter() - taken
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform != "darwin" else 1 << 30)
     print(f"{stage}: {count} images in {taken:.1f} s ({count / taken:.0f}/s), peak memory {peak:.2f} GiB", flush=True)
 
 
-def _do_stage(stage: str, folder: Path, workers: int, shards: int) -> int:
+def _do_stage(stage: str, folder: Path, images: int, workers: int, shards: int) -> int:
     targets, split = folder / "targets.parquet", folder / "split.csv"
+    if stage == "targets":
+        write_targets(folder, images)
+        return images
     if stage == "split":
         return sum(make_split(targets, SPLIT, split).values())
     pairs = {one: [folder / one / f"{part}.parquet" for part in PARTS] for one in OBJECTIVES}
@@ -171,7 +173,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
-        run_stage(options.stage, options.folder, options.workers, options.shards)
+        run_stage(options.stage, options.folder, options.images, options.workers, options.shards)
     elif options.memory:
         measure_memory(options.memory, options.workers, options.shards, options.place)
     elif options.targets:

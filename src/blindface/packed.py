@@ -166,20 +166,18 @@ def iterate_chosen(
     Row groups without a wanted image are not read; ids that are not in the file are passed over.
     """
     wanted = set(ids)
-    names: list[str] = []
-    images: list[Image] = []
+    block, names = np.empty((size, *image_shape(path, column)), np.uint8), list[str]()
     for file in _open_all(path):
         for here, stack in _batches(file, column, ROW_GROUP, _groups_with(file, wanted)):
-            for name, image in zip(here, stack, strict=True):
-                if name not in wanted:
-                    continue
-                names.append(name)
-                images.append(image)
+            for place in [n for n, name in enumerate(here) if name in wanted]:
+                # copied: a view would keep its whole row group in memory
+                block[len(names)] = stack[place]
+                names.append(here[place])
                 if len(names) == size:
-                    yield names, np.stack(images)
-                    names, images = [], []
+                    yield names, block
+                    block, names = np.empty_like(block), []
     if names:
-        yield names, np.stack(images)
+        yield names, block[: len(names)]
 
 
 def _groups_with(file: pq.ParquetFile, ids: Set[str]) -> list[int]:

@@ -145,6 +145,20 @@ def test_chosen_images_come_in_file_order_and_even_groups(tmp_path):
     assert list(packed.iterate_chosen(folder, "blind", [])) == []
 
 
+def test_images_of_many_row_groups_do_not_keep_those_in_memory(tmp_path, monkeypatch):
+    path, group = tmp_path / "a.parquet", 64
+    monkeypatch.setattr(packed, "ROW_GROUP", group)
+    with packed.PackedWriter(path, {"id": pa.string()}, {"blind": (64, 64, 3)}) as writer:
+        for first in range(0, 16 * group, group):
+            ids = [f"A_{n:05d}" for n in range(first, first + group)]
+            writer.append({"id": ids}, {"blind": np.zeros((group, 64, 64, 3), np.uint8)})
+    before, size = pa.total_allocated_bytes(), group * 64 * 64 * 3
+    chosen = [f"A_{n:05d}" for n in range(0, 16 * group, group)]
+    for names, images in packed.iterate_chosen(path, "blind", chosen):
+        assert (names, len(images)) == (chosen, 16)
+        assert pa.total_allocated_bytes() - before < 4 * size
+
+
 def test_only_the_row_groups_of_wanted_images_are_read(tmp_path, monkeypatch):
     ids, images = _write(tmp_path / "a.parquet", count=9, group=3)
     read = []
