@@ -5,6 +5,7 @@ They are no inputs of the report: a pulled result has none, and a stage measured
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,12 +50,9 @@ def _read(path: Path) -> Duration | None:
         seconds, memory = float(last["s"]), float(last["max_rss"])
     except (ValueError, KeyError, IndexError, pd.errors.ParserError):
         return None
-    if seconds != seconds:
+    if not math.isfinite(seconds):
         return None
-    rule, _, rest = path.stem.partition(".")
-    return Duration(
-        f"{rule}, {rest.replace('.', ', ')}" if rest else rule, seconds, None if memory != memory else memory
-    )
+    return Duration(path.stem.replace(".", ", "), seconds, memory if math.isfinite(memory) else None)
 
 
 def _place(duration: Duration) -> tuple[int, str]:
