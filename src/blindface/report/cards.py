@@ -19,7 +19,7 @@ from blindface.report.catalogue import DRAWS, METHODS, method_of
 from blindface.report.figures import title_of
 from blindface.report.material import Material
 from blindface.report.montage import draw_text
-from blindface.report.scores import decimals, rows_of
+from blindface.report.scores import Scores, decimals, label_of, rows_of
 
 SEQUENCE_EXAMPLES = 4
 STEP_EXAMPLES = 3
@@ -89,7 +89,7 @@ def _cards(material: Material, method: str, objective: Objective, chosen: Sequen
     return [
         Card(
             example.rank,
-            _score(example),
+            _score(example, material.scores),
             left[n],
             right[n],
             target[n],
@@ -104,11 +104,10 @@ def _uris(stack: Image | None, count: int) -> list[Markup | None]:
     return [None] * count if stack is None else [data_uri(image) for image in stack]
 
 
-def _score(example: Example) -> str:
+def _score(example: Example, scores: Mapping[str, Scores]) -> str:
     if example.metric is None or example.value is None:
         return ""
-    label = example.metric.replace("lpips_", "LPIPS ").replace("psnr", "PSNR")
-    return f"{label} {example.value:.{decimals([example.value])}f}"
+    return f"{label_of(scores, example.metric)} {example.value:.{decimals([example.value])}f}"
 
 
 def _drawn(material: Material, objective: Objective, image: str) -> list[Draw]:

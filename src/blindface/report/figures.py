@@ -36,7 +36,7 @@ from blindface.report.charts import (
     terms_of,
 )
 from blindface.report.material import Material
-from blindface.report.scores import find, rows_of
+from blindface.report.scores import find, label_of, rows_of
 from blindface.report.style import LINE_MARGINS, LINE_SIZE, add_key, colour, panels, save
 
 CHARTS = ("metrics", *(f"{kind}_{name}" for kind in ("convergence", "severity") for name in OBJECTIVES))
@@ -124,7 +124,7 @@ def severity_panels(material: Material, objective: Objective) -> Iterator[Severi
     columns = {"psnr": "PSNR (dB)"}
     ranking = ranking_metric(next(iter(frames.values())))
     if ranking is not None and ranking not in columns:
-        columns[ranking] = ranking.replace("lpips_", "LPIPS ").replace("psnr_image", "PSNR (dB)")
+        columns[ranking] = label_of(material.scores, ranking)
     for metric, label in columns.items():
         if not all(metric in frame for frame in frames.values()):
             continue
