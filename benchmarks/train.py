@@ -28,18 +28,22 @@ from torch.optim import Adam
 from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift
 from blindface.networks import Discriminator, Generator
 from blindface.networks.discriminator import SIZES
+from blindface.networks.synchronised import synchronise
 from blindface.numerics import Precision, set_policy
 from blindface.params import ObjectiveParams, PerceptualParams, TrainParams
 from blindface.plan import count_work
+from blindface.processes import ALONE, Processes
 from blindface.steps import STEPS, Batch, Losses, StepRunner, StepWeights, final_weights, make_optimisers
 
 DATA_SHEET = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """Dense bfloat16 operations per second, NVIDIA's data sheets (SXM)."""
-VARIANTS: dict[str, tuple[Precision, bool]] = {
-    "bf16 eager": ("bf16", False),
-    "bf16 compiled": ("bf16", True),
-    "tf32 eager": ("tf32", False),
+VARIANTS: dict[str, tuple[Precision, bool, bool]] = {
+    "bf16 eager": ("bf16", False, False),
+    "bf16 compiled": ("bf16", True, False),
+    "bf16 compiled deterministic": ("bf16", True, True),
+    "tf32 eager": ("tf32", False, False),
 }
+"""Precision, compiled or not, deterministic or not."""
 PLAIN = "fp32 plain loop"
 
 
@@ -109,12 +113,20 @@ def make_batch(blind_size: int, count: int, device: torch.device, layout: torch.
 
 
 def prepare(
-    name: str, params: TrainParams, choice: ObjectiveParams, batch_size: int, device: torch.device
+    name: str,
+    params: TrainParams,
+    choice: ObjectiveParams,
+    batch_size: int,
+    device: torch.device,
+    processes: Processes = ALONE,
 ) -> Callable[[], Any]:
-    """Networks, optimisers and data of one variant; returns what runs one pass."""
+    """Networks, optimisers and data of one variant; returns what runs one pass.
+
+    batch_size: of this process; processes: those that train together, ours alone (`benchmarks/scaling.py`).
+    """
     torch.manual_seed(0)
-    precision, compiled = VARIANTS.get(name, ("fp32", False))
-    set_policy(precision, deterministic=False)
+    precision, compiled, deterministic = VARIANTS.get(name, ("fp32", False, False))
+    set_policy(precision, deterministic)
     layout = torch.contiguous_format if name == PLAIN else torch.channels_last
     generator = Generator(params.generator_channels, choice.encoder).to(device).to(memory_format=layout)  # type: ignore[call-overload]
     discriminator = Discriminator(params.discriminator_channels).to(device).to(memory_format=layout)  # type: ignore[call-overload]
@@ -131,8 +143,17 @@ def prepare(
         )
         return lambda: plain_pass(generator, discriminator, losses, adams, batch, weights)
     optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas)
+    if processes.count > 1 and params.batch_statistics == "batch":
+        synchronise(generator, discriminator, processes)
     runner = StepRunner(
-        generator, discriminator, losses, optimisers, active=weights, precision=precision, compile=compiled
+        generator,
+        discriminator,
+        losses,
+        optimisers,
+        active=weights,
+        precision=precision,
+        compile=compiled,
+        average_gradients=processes.average_gradients if processes.count > 1 else None,
     )
     return lambda: runner.run(batch, weights)
 

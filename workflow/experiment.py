@@ -29,7 +29,7 @@ WEIGHTS_KEYS = {
     "train": ("train.perceptual",),
     "evaluate": ("evaluate.lpips", "evaluate.frechet"),
 }
-BESIDE_TRAINING = ("track", "train.checkpoint_seconds", "train.checkpoints")
+BESIDE_TRAINING = ("track", "train.processes", "train.checkpoint_seconds", "train.checkpoints")
 
 
 def prepare_environment(root: str | Path) -> None:

@@ -166,9 +166,9 @@ def command(files: TrainFiles, output: Path) -> list[str]:
     return [sys.executable, "-m", "blindface", "train", "--objective", "objective1", *options]
 
 
-def start(files: TrainFiles, output: Path) -> subprocess.Popen[str]:
+def start(files: TrainFiles, output: Path, *more: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command(files, output), stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen([*command(files, output), *more], stderr=subprocess.PIPE, text=True, env=environment)
 
 
 @pytest.mark.slow
@@ -332,3 +332,24 @@ def test_the_first_signal_asks_and_a_second_ctrl_c_leaves_at_once() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_goes_on_with_one_and_ends_as_one_alone_does(
+    files: TrainFiles, whole_run: Path, tmp_path: Path
+) -> None:
+    """The command starts its processes itself; each draws the degradations of its own images."""
+    together = json.dumps({"train": {"processes": 2}})
+    for batches in (1, 2):
+        process = start(files, tmp_path, "--params", together, "--time-limit", "0")
+        _, text = process.communicate(timeout=300)
+        assert process.returncode == 75, text
+        assert text.count("time is up") == 1
+        found = [path.name for path in list_checkpoints(tmp_path / "checkpoints")][-1]
+        assert found == ("epoch00000-batch000001.safetensors", "epoch00001-batch000000.safetensors")[batches - 1]
+    params = params_with()
+    assert train(params.train, "objective1", files, tmp_path, pairs=params.pairs) == "finished"
+    ours, theirs = (list(csv.DictReader((folder / "history.csv").open())) for folder in (tmp_path, whole_run))
+    for row, other in zip(ours, theirs, strict=True):
+        for name in ("pixel", "adversarial", "penalty", "gradient_norm_generator", "psnr", "ssim"):
+            assert float(row[name]) == pytest.approx(float(other[name]), rel=2e-3), name

@@ -26,7 +26,11 @@ rule train:
     resources:
         mem_mb=memory,
         runtime="3d",
-        gpu=0 if EXPERIMENT.values["train"]["device"] == "cpu" else 1,
+        gpu=(
+            0
+            if EXPERIMENT.values["train"]["device"] == "cpu"
+            else EXPERIMENT.values["train"]["processes"]
+        ),
         # Not among the params: what changes no result must not retrain.
         beside=EXPERIMENT.beside_training(),
     params:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,6 +57,11 @@ def train_command(
     if plan or targets is None or output is None:
         _print_plan(choice.train, objective, train)
         return
+    from blindface.launch import launch
+    from blindface.processes import started_together
+
+    if choice.train.processes > 1 and not started_together():
+        raise typer.Exit(launch(sys.argv[1:], choice.train.processes))
     from blindface.device import choose_device
     from blindface.training.engine import TrainFiles
     from blindface.training.engine import train as run

@@ -13,6 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from blindface.networks.layers import LEAK, EqualisedConv2d, initialise
+from blindface.networks.shared_statistics import (
+    EPSILON,
+    shared_deviation,
+    shared_deviation_gradient,
+    sum_over_processes,
+)
 from blindface.numerics import in_full
 
 SIZES = (32, 64, 128)
@@ -28,12 +34,14 @@ class Discriminator(nn.Module):
     channels, leaky ReLU, linear to one. No normalisation: the gradient penalty is about single images.
     With 64 channels at 128x128 these are 8,065,537 parameters, the paper's number.
 
-    channels: of the entry at 128x128; twice and four times as many at 64x64 and 32x32.
+    channels: of the entry at 128x128; twice and four times as many at 64x64 and 32x32. processes: how many share a
+    batch, set by `networks.synchronise`.
     """
 
     def __init__(self, channels: int = 64) -> None:
         super().__init__()
         self.channels = channels
+        self.processes = 1
         widths = [4 * channels, 2 * channels, channels]
         top = 8 * channels
         self.from_rgb = nn.ModuleList(initialise(nn.Conv2d(3, width, 1), gain=2.0) for width in widths)
@@ -60,7 +68,7 @@ class Discriminator(nn.Module):
 
         The same values as `autograd.grad(self(image, step).sum(), image)`, as an ordinary function of weights and
         images: its own gradients with respect to the weights are those of a double backward. An image's score depends
-        on the whole batch by the deviation channel; that part is included.
+        on the whole batch by the deviation channel; that part is included, for the scores of all processes too.
         """
         signs: list[Tensor] = []
         features = self._features(image, step, signs)
@@ -94,7 +102,11 @@ class Discriminator(nn.Module):
         weight = self.last.weight * self.last.scale
         result = F.conv2d(features, weight[:, :-1], self.last.bias, padding=1)
         share = _convolve_ones(weight[:, -1:], features)
-        extra = batch_deviation(features, groups).reshape(-1, 1, 1, 1, 1) * share
+        if self.processes == 1:
+            deviation = batch_deviation(features, groups)
+        else:
+            deviation = shared_deviation(features, groups, self.processes)
+        extra = deviation.reshape(-1, 1, 1, 1, 1) * share
         extra = extra.expand(-1, len(features) // groups, -1, -1, -1).flatten(0, 1)
         return result + extra.to(result.dtype)
 
@@ -104,7 +116,12 @@ class Discriminator(nn.Module):
         result = F.conv_transpose2d(gradient, weight[:, :-1], padding=1)
         share = _convolve_ones(weight[:, -1:], features)
         of_deviation = (in_full(gradient) * share).sum()
-        return result + (of_deviation * batch_deviation_gradient(features)).to(result.dtype)
+        if self.processes == 1:
+            deviation_gradient = batch_deviation_gradient(features)
+        else:  # the scores of all processes depend on these features
+            of_deviation = sum_over_processes(of_deviation)
+            deviation_gradient = shared_deviation_gradient(features, self.processes)
+        return result + (of_deviation * deviation_gradient).to(result.dtype)
 
 
 class Stage(nn.Module):
@@ -135,18 +152,15 @@ def batch_deviation(features: Tensor, groups: int = 1) -> Tensor:
     """
     features = in_full(features)
     batches = features.reshape(groups, -1, *features.shape[1:])
-    return torch.sqrt(batches.var(dim=1, correction=0) + _EPSILON).mean(dim=(1, 2, 3))
+    return torch.sqrt(batches.var(dim=1, correction=0) + EPSILON).mean(dim=(1, 2, 3))
 
 
 def batch_deviation_gradient(features: Tensor) -> Tensor:
     """The gradient of `batch_deviation`, of one group, with respect to features, (N, C, H, W) like them."""
     features = in_full(features)
     centred = features - features.mean(dim=0)
-    deviation = torch.sqrt(centred.square().mean(dim=0) + _EPSILON)
+    deviation = torch.sqrt(centred.square().mean(dim=0) + EPSILON)
     return centred / (deviation * features.numel())
-
-
-_EPSILON = 1e-8
 
 
 def _convolve_ones(weight: Tensor, features: Tensor) -> Tensor:

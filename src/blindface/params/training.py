@@ -50,7 +50,7 @@ class PerceptualParams(Block):
 class ObjectiveParams(Block):
     """What differs between the two objectives."""
 
-    batch_size: int = setting(32, "Images per batch.", unit="images", ge=1, le=4096)
+    batch_size: int = setting(32, "Images per batch, shared by all processes.", unit="images", ge=1, le=4096)
     encoder: Literal["none", "plain", "residual"] = setting(
         "none", "none: the blind image is 16x16; plain: the paper's encoder from 128x128; residual: its future work."
     )
@@ -72,6 +72,13 @@ class TrainParams(Block):
         "bf16", "Arithmetic on a GPU (the penalty's norm stays in fp32); on the CPU it is always fp32."
     )
     compile: bool = setting(True, "Compile the steps on a GPU; costs one or two minutes once.")
+    processes: int = setting(
+        1, "Processes that share each batch, one per GPU; under torchrun its own number counts.", ge=1, le=64
+    )
+    batch_statistics: Literal["batch", "process"] = setting(
+        "batch",
+        "Of several processes: batch norm and the critic's deviation look at the whole batch or each at its own part.",
+    )
     deterministic: bool = setting(False, "The same weights to the bit on a rerun on the same machine, a little slower.")
     generator_channels: int = setting(512, "Channels of the generator at 16x16.", ge=8, le=2048, multiple_of=8)
     discriminator_channels: int = setting(64, "Channels of the discriminator at 128x128.", ge=4, le=512)

@@ -30,7 +30,7 @@ from blindface.progress import say
 BEST = "best.safetensors"
 _NAME = re.compile(r"epoch(\d+)-batch(\d+)\.safetensors")
 
-MAY_DIFFER = ("params.train.device", "params.train.checkpoint_seconds", "params.train.checkpoints")
+MAY_DIFFER = tuple(f"params.train.{name}" for name in ("device", "processes", "checkpoint_seconds", "checkpoints"))
 """What may change between a run and its continuation: it moves no weight, or follows from the machine."""
 
 

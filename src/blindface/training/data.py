@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -22,6 +23,7 @@ from blindface.errors import ParameterError
 from blindface.images import to_signed
 from blindface.landmarks.geometry import MIRRORED
 from blindface.landmarks.table import FacePoints, read_points
+from blindface.processes import Processes
 from blindface.randomness import derive_seed, generator
 from blindface.steps import Batch
 
@@ -110,6 +112,12 @@ class EpochDraws:
     mirrored: Tensor | None
     mix: Tensor
 
+    def part(self, processes: Processes) -> EpochDraws:
+        """What of each batch one process takes: every n-th image, so that all of them together have the whole."""
+        mine = slice(processes.rank, None, processes.count)
+        mirrored = None if self.mirrored is None else self.mirrored[:, mine]
+        return EpochDraws(rows=self.rows[:, mine], mirrored=mirrored, mix=self.mix[:, :, mine])
+
     def of(self, batch: int) -> tuple[Tensor, Tensor | None, tuple[Tensor, ...]]:
         """Rows, mirrored and mixes of one batch, as `ImageSet.batch` takes them."""
         mirrored = None if self.mirrored is None else self.mirrored[batch]
@@ -120,15 +128,21 @@ def draw_epoch(
     seed: int, objective: str, epoch: int, ids: Sequence[str], batch_size: int, flip: bool, device: torch.device
 ) -> EpochDraws:
     """The draws of `epoch`, functions of (seed, objective, epoch, id): equal on every machine and after any restart."""
-    batches = count_batches(len(ids), batch_size)
-    order = generator(seed, "order", objective, epoch).permutation(len(ids))[: batches * batch_size]
+    order = draw_order(seed, objective, epoch, len(ids), batch_size)
+    batches = len(order) // batch_size
     mix = generator(seed, "mix", objective, epoch).random((batches, 3, batch_size, 1, 1, 1), dtype=np.float32)
     mirrored = None
     if flip:
         sides = np.array([derive_seed(seed, "flip", epoch, ids[row]) & 1 for row in order], np.bool_)
         mirrored = torch.from_numpy(sides.reshape(batches, batch_size)).to(device)
-    rows = torch.from_numpy(order.astype(np.int64).reshape(batches, batch_size)).to(device)
+    rows = torch.from_numpy(order.reshape(batches, batch_size)).to(device)
     return EpochDraws(rows=rows, mirrored=mirrored, mix=torch.from_numpy(mix).to(device))
+
+
+def draw_order(seed: int, objective: str, epoch: int, images: int, batch_size: int) -> NDArray[np.int64]:
+    """The images of an epoch in their order, whole batches only: (B * N,) rows."""
+    whole = count_batches(images, batch_size) * batch_size
+    return generator(seed, "order", objective, epoch).permutation(images)[:whole].astype(np.int64)
 
 
 def count_batches(images: int, batch_size: int) -> int:

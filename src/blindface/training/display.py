@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
-from blindface.progress import say
+from blindface.progress import has_terminal, say
 
 
 class Display:
@@ -21,7 +20,7 @@ class Display:
         self._task: Any = None
 
     def __enter__(self) -> Display:
-        if sys.stderr.isatty():
+        if has_terminal():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

@@ -1,21 +1,27 @@
 """The door to training: what a folder holds is looked at, then the run begins, goes on, or is refused.
 
+Of several processes the leading one looks, and all go on from what it found. Each reads the inputs; the leading one
+alone writes.
+
 Written to the output folder: checkpoints/, samples/, history.csv as it grows, and at the end generator.safetensors,
 then run.json, which says that the run is finished.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
 from blindface.device import numeric_policy
-from blindface.errors import DeviceError
+from blindface.errors import DeviceError, InputError, TrainingError
 from blindface.params import Objective, PairsParams, TrackParams, TrainParams
+from blindface.processes import join
 from blindface.progress import say
-from blindface.training.checkpoint import clear_checkpoints
+from blindface.training.checkpoint import Checkpoint, clear_checkpoints, differences
 from blindface.training.loop import Status, TrainingRun
 from blindface.training.record import hash_code, identify
 from blindface.training.resume import GENERATOR, find_checkpoint, find_finished, only_one
@@ -45,28 +51,73 @@ def train(
     Errors: ParameterError (other parameters than those of the run in the folder, too few images), InputError (files),
     TrainingError (explosion, another process in the folder), DeviceError (memory).
     """
-    task = Task(params, objective, pairs or PairsParams(), files, Path(output), torch.device(device))
-    output = task.output
     with ExitStack() as stack:
         stop = stack.enter_context(StopRequest(time_limit))
-        stack.enter_context(only_one(output))
-        inputs = {name: getattr(files, name) for name in ("targets", "train", "validation", "landmarks", "perceptual")}
-        identity, code = identify(params, objective, task.pairs, inputs), hash_code()
-        if restart:
-            clear_checkpoints(output / "checkpoints")
-        elif find_finished(output, identity, code) is not None:
-            say(f"{objective} is trained already: {output / GENERATOR}")
-            return "finished"
-        checkpoint = find_checkpoint(output / "checkpoints", identity, code)
         stack.enter_context(numeric_policy(params.precision, params.deterministic))
+        processes, own = stack.enter_context(join(torch.device(device)))
+        task = Task(params, objective, pairs or PairsParams(), files, Path(output), own, processes)
+        identity = processes.together(lambda: _identify(task))
+        processes.together(lambda: _compare(task, identity, processes.share(lambda: identity)))
+        found = processes.share(lambda: _look_into(task, identity, restart, stack))
+        if found == "finished":
+            return "finished"
         try:
-            run = TrainingRun(task, {**identity, "code": code})
-            if checkpoint is not None:
-                run.go_on_from(checkpoint)
-            with run.start_tracking(track) as tracker:
+            run = processes.together(lambda: _build(task, identity))
+            if isinstance(found, Checkpoint):
+                run.go_on_from(found)
+            with run.start_tracking(track) if processes.leads else nullcontext() as tracker:
                 return run.loop(stop, tracker)
         except torch.cuda.OutOfMemoryError as error:
             raise DeviceError(_memory_advice(task)) from error
+        except TrainingError:
+            if processes.leads:
+                raise
+            raise SystemExit(2) from None  # the leading process tells it
+        except RuntimeError as error:
+            if not processes.lost(error):
+                raise
+            raise TrainingError(
+                f"another process of the training of {objective} has ended: see what it said, then run the same "
+                "command again"
+            ) from error
+
+
+def _identify(task: Task) -> dict[str, Any]:
+    """What decides the weights, and the code's hash under `code`."""
+    names = ("targets", "train", "validation", "landmarks", "perceptual")
+    inputs = {name: getattr(task.files, name) for name in names}
+    return {**identify(task.params, task.objective, task.pairs, inputs), "code": hash_code()}
+
+
+def _compare(task: Task, ours: Mapping[str, Any], leaders: Mapping[str, Any]) -> None:
+    different = differences(leaders, ours)
+    if different:
+        raise InputError(
+            f"process {task.processes.rank} would train {task.objective} otherwise than the leading one "
+            f"({'; '.join(different)}): give all machines the same files, parameters and code"
+        )
+
+
+def _look_into(
+    task: Task, identity: Mapping[str, Any], restart: bool, stack: ExitStack
+) -> Checkpoint | Literal["finished"] | None:
+    """Hold the folder until `stack` ends, and find what it holds of this run."""
+    output = task.output
+    stack.enter_context(only_one(output))
+    decisive, code = {name: value for name, value in identity.items() if name != "code"}, identity["code"]
+    if restart:
+        clear_checkpoints(output / "checkpoints")
+    elif find_finished(output, decisive, code) is not None:
+        say(f"{task.objective} is trained already: {output / GENERATOR}")
+        return "finished"
+    return find_checkpoint(output / "checkpoints", decisive, code)
+
+
+def _build(task: Task, identity: Mapping[str, Any]) -> TrainingRun:
+    try:
+        return TrainingRun(task, identity)
+    except torch.cuda.OutOfMemoryError as error:
+        raise DeviceError(_memory_advice(task)) from error
 
 
 def _memory_advice(task: Task) -> str:

@@ -18,6 +18,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from blindface.device import describe_device
 from blindface.networks import recalibrate
 from blindface.packed import read_metadata
@@ -26,7 +29,7 @@ from blindface.progress import say
 from blindface.steps import StepRunner, final_weights, weights_at
 from blindface.tracking import Tracker, start_tracking
 from blindface.training.checkpoint import Checkpoint, CheckpointWriter, random_state, set_random_state
-from blindface.training.data import ImageSet, count_batches, draw_epoch, load_set
+from blindface.training.data import ImageSet, count_batches, draw_epoch, draw_order, load_set
 from blindface.training.display import Display
 from blindface.training.fresh import FreshBlinds
 from blindface.training.history import TermSums, history_rows, write_history
@@ -44,6 +47,8 @@ CHECK_EVERY = 100
 RECALIBRATION_IMAGES = 2048
 VALIDATION_BATCH = 32
 Status = Literal["finished", "interrupted", "time"]
+REASONS: tuple[Status | None, ...] = (None, "time", "interrupted")
+"""To stop: of several processes' reasons the last one counts."""
 
 
 class TrainingRun:
@@ -51,6 +56,7 @@ class TrainingRun:
 
     def __init__(self, task: Task, identity: Mapping[str, Any]) -> None:
         params, objective, files, device = task.params, task.objective, task.files, task.device
+        self.processes = task.processes
         self.task, self.params, self.objective, self.output, self.device = task, params, objective, task.output, device
         self.identity = dict(identity)
         self.versions = versions()
@@ -62,6 +68,7 @@ class TrainingRun:
         if files.validation is not None:
             self.validation = load_set(files.targets, files.validation, files.landmarks, device)
         self.batches = count_batches(len(self.images), task.choice.batch_size)
+        self.processes.part_of(task.choice.batch_size)
         # Losses
         self.faces = int(self.images.found.sum())
         self.choice, losses, self.left_out = choose_losses(
@@ -70,7 +77,7 @@ class TrainingRun:
         for name, reason in self.left_out.items():
             say(f"{objective} trains without the {name} loss: {reason}")
         # Networks
-        self.state = TrainingState(params, objective, self.choice, device)
+        self.state = TrainingState(params, objective, self.choice, device, self.processes)
         self.runner = StepRunner(
             self.state.generator,
             self.state.discriminator,
@@ -79,16 +86,14 @@ class TrainingRun:
             active=final_weights(self.choice),
             precision=params.precision,
             compile=params.compile and device.type == "cuda",
+            average_gradients=self.processes.average_gradients if self.processes.count > 1 else None,
         )
 
-    def loop(self, stop: StopRequest, tracker: Tracker) -> Status:
-        """Train from the present position to the end, or until `stop` has a reason."""
+    def loop(self, stop: StopRequest, tracker: Tracker | None) -> Status:
+        """Train from the present position to the end, or until `stop` has a reason. tracker: the leader's."""
         params, state, progress = self.params, self.state, self.progress
-        for name in (GENERATOR, RUN):
-            (self.output / name).unlink(missing_ok=True)
         with ExitStack() as stack:
-            writer = CheckpointWriter(self.output / "checkpoints", params.checkpoints)
-            stack.callback(writer.close)
+            writer = self._open(stack) if self.processes.leads else None
             fresh = stack.enter_context(self._fresh()) if params.degradation == "fresh" else None
             done = progress.epoch * self.batches + progress.batch
             display = stack.enter_context(Display(self.objective, params.epochs, self.batches, done))
@@ -105,18 +110,21 @@ class TrainingRun:
                     self.choice.batch_size,
                     params.flip,
                     self.device,
-                )
+                ).part(self.processes)
                 blinds = None if fresh is None else fresh.take(progress.epoch, self.device)
 
                 # Batches
                 while progress.batch < self.batches:
-                    if reason := stop.reason():
+                    reason, due = self._agree(stop.reason(), time.monotonic() - saved > params.checkpoint_seconds)
+                    if reason is not None:
                         progress.epoch_seconds += time.monotonic() - started
                         self._save(writer)
-                        writer.wait()
-                        tracker.finish("KILLED")
+                        if writer is not None:
+                            writer.wait()
+                        if tracker is not None:
+                            tracker.finish("KILLED")
                         return reason
-                    if time.monotonic() - saved > params.checkpoint_seconds:
+                    if due:
                         progress.epoch_seconds += time.monotonic() - started
                         self._save(writer)
                         started = saved = time.monotonic()
@@ -128,20 +136,42 @@ class TrainingRun:
                     progress.batch += 1
                     display.batch()
                     if progress.batch % CHECK_EVERY == 0:
-                        self.sums.check(self.objective, progress.epoch)
+                        self._check()
 
                 # End of the epoch: what has been trained is checked before it is measured and kept
-                self.sums.check(self.objective, progress.epoch)
+                self._check()
                 progress.epoch_seconds += time.monotonic() - started
-                best = self._measure()
-                display.epoch(progress.epoch, progress.rows[-3:])
+                best = self.processes.leads and self._measure()
+                progress.next_epoch()
+                self.sums = TermSums()
+                if self.processes.leads:
+                    display.epoch(progress.epoch, progress.rows[-3:])
                 self._save(writer, best)
                 saved = time.monotonic()
 
             # Results
-            writer.wait()
-            self._finish()
+            if writer is not None:
+                writer.wait()
+                self._finish()
             return "finished"
+
+    def _open(self, stack: ExitStack) -> CheckpointWriter:
+        """Begin to write: without the results of an earlier run."""
+        for name in (GENERATOR, RUN):
+            (self.output / name).unlink(missing_ok=True)
+        writer = CheckpointWriter(self.output / "checkpoints", self.params.checkpoints)
+        stack.callback(writer.close)
+        return writer
+
+    def _agree(self, reason: Status | None, due: bool) -> tuple[Status | None, bool]:
+        """Whether to stop, and whether a checkpoint is due, in all processes alike: signals and clocks differ."""
+        worst, late = self.processes.most(REASONS.index(reason), int(due))
+        return REASONS[worst], bool(late)
+
+    def _check(self) -> None:
+        """Look at the terms, averaged over the processes. Errors: TrainingError if one has exploded."""
+        self.sums.sums = self.processes.average(self.sums.sums)
+        self.sums.check(self.objective, self.progress.epoch)
 
     def start_tracking(self, track: TrackParams | None) -> Tracker:
         """The tracker of this run. It follows the files, so the history first is what the checkpoint knows."""
@@ -174,8 +204,6 @@ class TrainingRun:
             self.device,
         )
         progress.rows += rows
-        progress.next_epoch()
-        self.sums = TermSums()
         write_history(self.output / HISTORY, progress.rows)
         if sampled:
             shown = self.validation if self.validation else self.images
@@ -211,6 +239,7 @@ class TrainingRun:
             "faces": self.faces,
             "validation_images": len(self.validation or ()),
             "batches_per_epoch": self.batches,
+            "processes": self.processes.count,
             "losses_left_out": self.left_out,
         }
 
@@ -225,11 +254,21 @@ class TrainingRun:
 
     def _fresh(self) -> FreshBlinds:
         targets = self.images.targets.cpu().numpy()
-        return FreshBlinds(targets, self.images.ids, self.objective, self.task.pairs, self.params.epochs)
+        ids, objective, params, processes = self.images.ids, self.objective, self.params, self.processes
 
-    def _save(self, writer: CheckpointWriter, best: bool = False) -> None:
-        """Write a checkpoint of the position, after a look at the terms."""
-        self.sums.check(self.objective, self.progress.epoch)
+        def mine(epoch: int) -> NDArray[np.int64]:
+            order = draw_order(params.seed, objective, epoch, len(ids), self.choice.batch_size)
+            return order[processes.rank :: processes.count]
+
+        return FreshBlinds(
+            targets, ids, objective, self.task.pairs, params.epochs, mine if processes.count > 1 else None
+        )
+
+    def _save(self, writer: CheckpointWriter | None, best: bool = False) -> None:
+        """Write a checkpoint of the position, after a look at the terms; without a writer only look."""
+        self._check()
+        if writer is None:
+            return
         record = {
             "identity": {name: value for name, value in self.identity.items() if name != "code"},
             "code": self.identity["code"],

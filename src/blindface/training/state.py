@@ -10,7 +10,9 @@ from torch import Tensor
 from torch.optim import Adam
 
 from blindface.networks import Discriminator, Generator
+from blindface.networks.synchronised import synchronise
 from blindface.params.training import ObjectiveParams, TrainParams
+from blindface.processes import ALONE, Processes
 from blindface.randomness import derive_seed
 from blindface.steps import Optimisers, average_decay, make_optimisers, update_average
 
@@ -18,7 +20,14 @@ from blindface.steps import Optimisers, average_decay, make_optimisers, update_a
 class TrainingState:
     """The generator, the moving average of its weights, the discriminator, and one Adam for each."""
 
-    def __init__(self, params: TrainParams, objective: str, choice: ObjectiveParams, device: torch.device) -> None:
+    def __init__(
+        self,
+        params: TrainParams,
+        objective: str,
+        choice: ObjectiveParams,
+        device: torch.device,
+        processes: Processes = ALONE,
+    ) -> None:
         # Drawn on the CPU, so that the initial weights are those of the seed on every device.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(params.seed, "weights", objective) % 2**63)
@@ -28,6 +37,9 @@ class TrainingState:
         self.generator: Generator = generator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
         self.discriminator: Discriminator = discriminator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
+        if processes.count > 1 and params.batch_statistics == "batch":
+            # Not in the average: one process measures its statistics, without the others
+            synchronise(self.generator, self.discriminator, processes)
         self.optimisers: Optimisers = make_optimisers(
             self.generator, self.discriminator, params.learning_rate, params.betas
         )

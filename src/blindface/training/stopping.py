@@ -8,6 +8,8 @@ import time
 from types import FrameType, TracebackType
 from typing import Any, Literal
 
+from blindface.launch import launcher_is_gone
+
 
 class StopRequest:
     """Tells whether to stop. In the `with` block the first signal asks; a second Ctrl-C leaves at once.
@@ -29,7 +31,7 @@ class StopRequest:
         The first batch is trained whatever the time, so that a limit shorter than the set-up gets on all the same.
         """
         self.asked += 1
-        if self.received is not None:
+        if self.received is not None or launcher_is_gone():
             return "interrupted"
         if self.end is not None and self.asked > 1 and time.monotonic() >= self.end:
             return "time"

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from blindface.params import Objective, ObjectiveParams, PairsParams, TrainParams
+from blindface.processes import ALONE, Processes
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,10 @@ class TrainFiles:
 
 @dataclass(frozen=True)
 class Task:
-    """One objective to train: parameters, the degradation for fresh draws, files, the output folder, the device."""
+    """One objective to train: parameters, the degradation for fresh draws, files, the output folder, the device.
+
+    processes: this one among those that train together.
+    """
 
     params: TrainParams
     objective: Objective
@@ -32,6 +36,7 @@ class Task:
     files: TrainFiles
     output: Path
     device: torch.device
+    processes: Processes = ALONE
 
     @property
     def choice(self) -> ObjectiveParams:

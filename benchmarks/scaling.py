@@ -1,0 +1,107 @@
+"""Speed of training on several GPUs against one, with the same batch per GPU.
+
+    torchrun --nproc_per_node=2 benchmarks/scaling.py --output scaling.json
+
+The leading process first trains alone on its GPU while the others wait, then all train together: gradients averaged,
+batch statistics those of the whole batch (`--statistics process`: of each process's part). Printed are the images per
+second of both and their ratio. Passes, networks, losses and data are those of `benchmarks/train.py`. `--tiny` is a
+check of the script on CPUs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from train import VARIANTS, prepare
+
+from blindface.params import TrainParams
+from blindface.processes import ALONE, Processes, join
+
+
+def images_per_second(
+    once: Callable[[], Any], images: int, passes: int, warm_up: int, device: torch.device, processes: Processes
+) -> float:
+    """Images of all processes per second, over passes in a row after some to warm up (which compile)."""
+
+    def clock() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        processes.most(0)
+        return time.perf_counter()
+
+    for _ in range(warm_up):
+        once()
+    before = clock()
+    for _ in range(passes):
+        once()
+    return images * processes.count * passes / (clock() - before)
+
+
+def main() -> None:
+    """Measure alone, then together; print, write JSON."""
+    options = _options()
+    params = TrainParams(generator_channels=8, discriminator_channels=4) if options.tiny else TrainParams()
+    params = params.model_copy(update={"batch_statistics": options.statistics})
+    choice = params.objective1 if options.objective == "objective1" else params.objective2
+    batch = options.batch or (2 if options.tiny else choice.batch_size)
+    passes, warm_up = (2, 1) if options.tiny else (options.passes, 4)
+    gpu = torch.cuda.is_available() and not options.tiny
+    with join(torch.device("cuda" if gpu else "cpu")) as (processes, device):
+
+        def speed(group: Processes) -> float:
+            once = prepare(options.variant, params, choice, batch, device, group)
+            rate = images_per_second(once, batch, passes, warm_up, device, group)
+            del once
+            gc.collect()
+            if gpu:
+                torch.cuda.empty_cache()
+            return rate
+
+        alone = processes.share(lambda: speed(ALONE))
+        together = speed(processes)
+        if not processes.leads:
+            return
+        result = {
+            "device": torch.cuda.get_device_name(device) if gpu else "CPU",
+            "torch": torch.__version__,
+            "objective": options.objective,
+            "variant": options.variant,
+            "statistics": options.statistics,
+            "processes": processes.count,
+            "batch_per_process": batch,
+            "images_per_s_alone": alone,
+            "images_per_s_together": together,
+            "ratio": together / alone,
+        }
+        print(
+            f"{options.variant}, batch {batch} per process, statistics of the {options.statistics}: "
+            f"{alone:.2f} images/s alone, {together:.2f} with {processes.count} processes: "
+            f"{together / alone:.2f} times as many"
+        )
+        if options.output:
+            options.output.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--objective", choices=("objective1", "objective2"), default="objective1")
+    parser.add_argument("--variant", choices=tuple(VARIANTS), help="default: bf16 compiled; --tiny: bf16 eager")
+    parser.add_argument("--batch", type=int, help="images per process (default: the objective's, 2 with --tiny)")
+    parser.add_argument("--statistics", choices=("batch", "process"), default="batch")
+    parser.add_argument("--passes", type=int, default=50)
+    parser.add_argument("--tiny", action="store_true", help="small networks on CPUs, to try the script")
+    parser.add_argument("--output", type=Path, help="where to write JSON")
+    options = parser.parse_args()
+    options.variant = options.variant or ("bf16 eager" if options.tiny else "bf16 compiled")
+    return options
+
+
+if __name__ == "__main__":
+    main()
