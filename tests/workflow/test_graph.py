@@ -137,9 +137,10 @@ def test_a_metrics_network_touches_neither_landmarks_nor_training():
 
 def test_what_changes_no_result_does_not_retrain():
     before = an_experiment()
-    after = an_experiment(track={"experiment": "other"}, train={"checkpoint_seconds": 5.0, "checkpoints": 3})
+    beside = {"processes": 2, "checkpoint_seconds": 5.0, "checkpoints": 3}
+    after = an_experiment(track={"experiment": "other"}, train=beside)
     assert before.train_slice("objective1") == after.train_slice("objective1")
-    assert json.loads(after.beside_training())["train"] == {"checkpoint_seconds": 5.0, "checkpoints": 3}
+    assert json.loads(after.beside_training())["train"] == beside
 
 
 def test_the_data_of_one_objective_is_checked_without_the_others_ranges():

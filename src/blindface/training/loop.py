@@ -97,7 +97,7 @@ class TrainingRun:
             fresh = stack.enter_context(self._fresh()) if params.degradation == "fresh" else None
             done = progress.epoch * self.batches + progress.batch
             display = stack.enter_context(Display(self.objective, params.epochs, self.batches, done))
-            saved = time.monotonic()
+            saved, moved = time.monotonic(), False
 
             while progress.epoch < params.epochs:
                 # Draws of the epoch: functions of its number, not of what went before
@@ -115,7 +115,9 @@ class TrainingRun:
 
                 # Batches
                 while progress.batch < self.batches:
-                    reason, due = self._agree(stop.reason(), time.monotonic() - saved > params.checkpoint_seconds)
+                    # None is due before the first batch: it would hold what there is already
+                    late = moved and time.monotonic() - saved > params.checkpoint_seconds
+                    reason, due = self._agree(stop.reason(), late)
                     if reason is not None:
                         progress.epoch_seconds += time.monotonic() - started
                         self._save(writer)
@@ -128,12 +130,14 @@ class TrainingRun:
                         progress.epoch_seconds += time.monotonic() - started
                         self._save(writer)
                         started = saved = time.monotonic()
+                        moved = False
                     place = progress.epoch + progress.batch / self.batches
                     state.set_learning_rate(learning_rate_at(params, place))
                     batch = self.images.batch(*draws.of(progress.batch), blinds)
                     self.sums.add(self.runner.run(batch, weights_at(self.choice, place)))
                     state.after_batch()
                     progress.batch += 1
+                    moved = True
                     display.batch()
                     if progress.batch % CHECK_EVERY == 0:
                         self._check()
@@ -147,7 +151,7 @@ class TrainingRun:
                 if self.processes.leads:
                     display.epoch(progress.epoch, progress.rows[-3:])
                 self._save(writer, best)
-                saved = time.monotonic()
+                saved, moved = time.monotonic(), False
 
             # Results
             if writer is not None:
