@@ -1,18 +1,15 @@
-"""Restoring the test part: each blind image through the trained models, or shown as it is.
-
-| method | blind images of | what is done |
-|---|---|---|
-| blind1, blind2 | objective 1, 2 | nothing but the change to 128x128 for the metrics |
-| objective1, objective2 | objective 1, 2 | that objective's model |
-| sequence | objective 1 | objective 1's model, its result as a uint8 image through objective 2's model |
+"""Restoring the test part: each blind image through a method of `blindface.methods`.
 
 A network's output in [-1, 1] becomes uint8 by clipping and rounding to the nearest of 256 levels: level =
-round((x + 1) * 127.5). The output file has the columns id and image (128x128 uint8 RGB), in the order of the pairs.
+round((x + 1) * 127.5). The output file has the columns id and image (128x128 uint8 RGB), in the order of the pairs;
+where a number of the method was chosen on the validation part, the file's metadata `chosen` says which and why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +17,13 @@ import numpy as np
 import pyarrow as pa
 
 from blindface import packed
+from blindface.blending import Parallel
+from blindface.choosing import Adjustable, Choice, Criterion, choose
+from blindface.classical import Classical
 from blindface.errors import DeviceError, InputError
 from blindface.images import Image, resize, signed_to_uint8, to_signed
-from blindface.progress import track
+from blindface.methods import METHODS, Method
+from blindface.progress import say, track
 
 if TYPE_CHECKING:
     # Loading PyTorch takes seconds, which the methods without a model need not spend.
@@ -30,11 +31,20 @@ if TYPE_CHECKING:
 
     from blindface.networks.generator import Generator
 
-METHODS = {"blind1": 0, "objective1": 1, "sequence": 2, "blind2": 0, "objective2": 1}
-"""Each method and the number of models it passes."""
-
 SIZE = 128
 STEP_SIZES = {"step1": 32, "step2": 64, "step3": 128}
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """What a number of a method is chosen from and on: the validation pairs of the same objective, and the targets."""
+
+    validation: Path | None = None
+    targets: Path | None = None
+    criterion: Criterion = "psnr"
+    strengths: tuple[float, ...] = (0.0,)
+    blend: tuple[float, ...] = (0.5,)
+    reduction: str = "linear"
 
 
 def restore(
@@ -46,33 +56,83 @@ def restore(
     batch_size: int = 64,
     device: torch.device | str = "cpu",
     interpolation: str = "linear",
+    choosing: Choosing | None = None,
 ) -> int:
     """Restore all images of `pairs` by `method` into the packed file `output`; returns their number.
 
-    models: generator files in the order they are passed. Errors: InputError for an unknown method, a wrong number of
-    models, or a model that does not fit the images; DeviceError if the GPU's memory does not suffice.
+    models: generator files in the order of the method's models. Errors: InputError for an unknown method, a wrong
+    number of models, a model that does not fit the images, or no validation image where a number is to be chosen;
+    DeviceError if the GPU's memory does not suffice.
     """
     if method not in METHODS:
         raise InputError(f"method {method!r} is unknown: choose one of {', '.join(METHODS)}")
-    if len(models) != METHODS[method]:
-        raise InputError(f"method {method} passes {METHODS[method]} models, got {len(models)}: give --model for each")
+    wanted = len(METHODS[method].models)
+    if len(models) != wanted:
+        raise InputError(f"method {method} passes {wanted} models, got {len(models)}: give --model for each")
     networks = _load(models, weights, device)
-    sizes = [packed.image_shape(pairs, "blind")[0], *([SIZE] * len(networks))]
-    for path, network, size in zip(models, networks, sizes, strict=False):
-        if network.input_size != size:
-            raise InputError(
-                f"{path} restores images of {network.input_size} px, but gets {size} px from "
-                f"{pairs if size == sizes[0] else 'the model before'}: give the other objective's model or pairs"
-            )
+    _check_sizes(METHODS[method], pairs, models, networks)
+    chosen, apply = _restorer(METHODS[method], networks, interpolation, choosing or Choosing(), batch_size)
+    metadata = {"method": method} | ({"chosen": json.dumps(chosen.record())} if chosen else {})
     batches = packed.iterate_images(pairs, "blind", batch_size)
     total = -(-packed.count_rows(pairs) // batch_size)
-    with packed.PackedWriter(output, {"id": pa.string()}, {"image": (SIZE, SIZE, 3)}) as writer:
+    with packed.PackedWriter(output, {"id": pa.string()}, {"image": (SIZE, SIZE, 3)}, metadata) as writer:
         for ids, images in track(batches, f"restoring by {method}", total):
+            writer.append({"id": ids}, {"image": apply(images)})
+        return writer.rows
+
+
+def read_choice(path: Path) -> dict[str, object] | None:
+    """What was chosen on the validation part for a restored file: what, value, criterion, images, means; or None."""
+    text = packed.read_metadata(path).get("chosen")
+    return None if text is None else dict(json.loads(text))
+
+
+def _restorer(
+    method: Method, networks: Sequence[Generator], interpolation: str, choosing: Choosing, batch_size: int
+) -> tuple[Choice | None, Callable[[Image], Image]]:
+    """The function from blind to restored images, and what was chosen for it."""
+    if not method.chosen:
+
+        def pass_models(images: Image) -> Image:
             for network in networks:
                 images = restore_images(network, images)[-1]
-            shown = np.stack([resize(image, SIZE, interpolation) for image in images])
-            writer.append({"id": ids}, {"image": shown})
-        return writer.rows
+            return np.stack([resize(image, SIZE, interpolation) for image in images])
+
+        return None, pass_models
+    adjustable = _adjustable(networks, choosing)
+    chosen = choose(adjustable, choosing.validation, choosing.targets, choosing.criterion, batch_size)
+    say(f"{method.name}: {chosen.what} {chosen.value:g} ({chosen.criterion}, {chosen.images} validation images)")
+    return chosen, lambda images: adjustable.finish(adjustable.prepare(images), chosen.value)
+
+
+def _adjustable(networks: Sequence[Generator], choosing: Choosing) -> Adjustable:
+    if not networks:
+        return Classical(choosing.strengths)
+    first, second = networks
+    return Parallel(
+        restore=lambda images: restore_images(first, images)[-1],
+        upscale=lambda images: restore_images(second, images)[-1],
+        input_size=second.input_size,
+        reduction=choosing.reduction,
+        values=choosing.blend,
+    )
+
+
+def _check_sizes(method: Method, pairs: Path, models: Sequence[Path], networks: Sequence[Generator]) -> None:
+    """Every model must fit what it gets: the blind images, or the result of the model before it."""
+    blind = packed.image_shape(pairs, "blind")[0]
+    for place, (path, network) in enumerate(zip(models, networks, strict=True)):
+        if method.name == "parallel" and place == 1:
+            fits, given = network.input_size < blind, f"should get {pairs} reduced"
+        else:
+            size = SIZE if place else blind
+            given = f"gets {size} px from {'the model before' if place else pairs}"
+            fits = network.input_size == size
+        if not fits:
+            raise InputError(
+                f"{path} restores images of {network.input_size} px, but {given}: give the other objective's model or "
+                "pairs"
+            )
 
 
 def restore_steps(

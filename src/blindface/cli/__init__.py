@@ -8,14 +8,16 @@ Importing a module here registers its commands; heavy libraries are imported ins
 from blindface.cli import params
 from blindface.cli import fetch, photographs, targets, weights, embedded
 from blindface.cli import split, pairs, export, calibrate, landmarks, check
-from blindface.cli import train, tracking, restore, evaluate, report, publish
+from blindface.cli import train, tracking, restore, external, evaluate, compare, report, publish
 
 __all__ = [
     "calibrate",
     "check",
+    "compare",
     "embedded",
     "evaluate",
     "export",
+    "external",
     "fetch",
     "landmarks",
     "pairs",

@@ -15,22 +15,33 @@ Pairs = Annotated[Path, typer.Option(dir_okay=False, help="Pairs to restore, fro
 
 @app.command("restore")
 def restore_command(
-    method: Annotated[str, typer.Option(help="blind1, objective1, sequence, blind2 or objective2.")],
+    method: Annotated[str, typer.Option(help="One of the methods of src/blindface/methods.py, such as objective1.")],
     pairs: Pairs,
     output: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the restored images.")],
     model: Annotated[
-        list[Path] | None, typer.Option(dir_okay=False, help="Generator file; for sequence twice, in order.")
+        list[Path] | None,
+        typer.Option(dir_okay=False, help="Generator file; for sequence and parallel twice, in the method's order."),
+    ] = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Validation pairs of the same objective, to choose a strength or blend on."),
+    ] = None,
+    targets: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Packed targets; needed together with --validation.")
     ] = None,
     params: ParamsOption = [],
 ) -> None:
     """Restore all blind images of a part by one method.
 
+    classical1, classical2 and parallel have a number that is chosen on the validation part (restore.criterion).
+
     Example: blindface restore --method objective1 --model data/models/objective1/generator.safetensors
     --pairs data/pairs/objective1/test.parquet --output data/restored/objective1.parquet
     """
-    choice = load_params(params).restore
+    parameters = load_params(params)
+    choice = parameters.restore
     from blindface.device import choose_device
-    from blindface.restore import restore
+    from blindface.restore import Choosing, restore
 
     restore(
         method,
@@ -41,6 +52,9 @@ def restore_command(
         batch_size=choice.batch_size,
         device=choose_device(choice.device) if model else "cpu",
         interpolation=choice.display,
+        choosing=Choosing(
+            validation, targets, choice.criterion, choice.strengths, choice.blend, parameters.pairs.reduction
+        ),
     )
 
 

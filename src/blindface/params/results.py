@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
 
 from blindface.params.base import Block, setting
-from blindface.params.data import Interpolation
+from blindface.params.data import Interpolation, Objective
+
+Strength = Annotated[float, Field(ge=0, le=255)]
+Share = Annotated[float, Field(ge=0, le=1)]
+OWN_NAMES = (
+    *("blind1", "classical1", "mae1", "objective1", "sequence"),
+    *("blind2", "classical2", "mae2", "objective2", "parallel"),
+)
+"""Names that an external method cannot have."""
+
+
+class ExternalMethod(Block):
+    """Somebody else's restorer: what it made of our blind images (`blindface export-pairs`)."""
+
+    name: str = Field(
+        description="Its name in the table and in file names.", pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40
+    )
+    objective: Objective = Field(description="Whose blind test images it was given.")
+    folder: str = Field(description="Folder of the restored 128x128 PNGs, named by image id.", min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in OWN_NAMES:
+            raise ValueError("the table has a method of its own of that name: choose another")
+        return name
 
 
 class RestoreParams(Block):
@@ -15,6 +42,34 @@ class RestoreParams(Block):
     batch_size: int = setting(64, "Images per forward pass.", ge=1, le=4096)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: the GPU where there is one.")
     display: Interpolation = setting("linear", "Interpolation of a 16x16 blind image to 128x128 for the metrics.")
+    methods: tuple[Literal["classical1", "classical2", "mae1", "mae2", "parallel"], ...] = setting(
+        ("classical1", "classical2", "parallel"),
+        "Rows beside the blind images, both objectives and their sequence; mae1 and mae2 cost another training each.",
+    )
+    criterion: Literal["psnr", "ssim"] = setting(
+        "psnr", "What is highest, as the mean over the validation images, at the chosen strength or blend."
+    )
+    strengths: tuple[Strength, ...] = setting(
+        (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0),
+        "Strengths of non-local means to choose from; a single one is not chosen but taken.",
+        unit="levels",
+        min_length=1,
+    )
+    blend: tuple[Share, ...] = setting(
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+        "Weights of objective 2 in the parallel combination to choose from; a single one is not chosen but taken.",
+        min_length=1,
+    )
+    external: tuple[ExternalMethod, ...] = setting((), "Rows of other people's restorers.")
+
+    @field_validator("external")
+    @classmethod
+    def _names_differ(cls, external: tuple[ExternalMethod, ...]) -> tuple[ExternalMethod, ...]:
+        names = [method.name.lower() for method in external]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"the name {twice} is there twice: give each external method a name of its own")
+        return external
 
 
 class EvaluateParams(Block):
@@ -23,6 +78,12 @@ class EvaluateParams(Block):
     lpips: Literal["vgg", "alex", "squeeze"] = setting("vgg", "Backbone of LPIPS.")
     frechet: Literal["inception", "mobilefacenet"] = setting(
         "inception", "Features of the Frechet distance: inception is FID; mobilefacenet is the Frechet face distance."
+    )
+    identity: Literal["mobilefacenet", "none"] = setting(
+        "mobilefacenet", "Face embedding of the identity similarity; none: not measured."
+    )
+    landmarks: bool = setting(
+        True, "Distance of the landmarks of restored image and target; on a CPU 2DFAN-4 takes a second per image."
     )
     batch_size: int = setting(32, "Images per batch; the paper's deviations are over batches.", ge=1, le=4096)
     bootstrap: int = setting(1000, "Resamples of the 95 % intervals of the per-image means.", ge=0, le=100_000)

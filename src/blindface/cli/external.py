@@ -1,0 +1,98 @@
+"""`blindface import-folder` and `blindface score-folder`: what another program made of the blind images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blindface.cli.app import ParamsOption, app
+from blindface.params import load_params
+
+Folder = Annotated[Path, typer.Option(file_okay=False, help="Restored 128x128 PNGs, named by image id.")]
+Pairs = Annotated[Path, typer.Option(dir_okay=False, help="The pairs whose blind images were restored.")]
+Targets = Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the targets.")]
+Name = Annotated[str, typer.Option(help="The method's name, as it stands in the table.")]
+
+
+@app.command("import-folder")
+def import_folder_command(
+    method: Name,
+    folder: Folder,
+    pairs: Pairs,
+    targets: Targets,
+    output: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the restored images.")],
+) -> None:
+    """Pack another program's results like a method of ours, every file checked.
+
+    Example: blindface import-folder --method theirs --folder restored --pairs data/pairs/objective2/test.parquet
+    --targets data/targets.parquet --output data/restored/theirs.parquet
+    """
+    from blindface.external_method import import_folder
+    from blindface.progress import say
+
+    say(f"{method}: {import_folder(folder, pairs, targets, output, method)} images of {folder}")
+
+
+@app.command("score-folder")
+def score_folder_command(
+    method: Name,
+    folder: Folder,
+    pairs: Pairs,
+    targets: Targets,
+    images: Annotated[Path, typer.Option(dir_okay=False, help="Parquet file for the values of every image.")],
+    output: Annotated[Path, typer.Option(dir_okay=False, help="JSON file for the numbers of the report.")],
+    landmarks: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Landmarks of the targets; identity needs them.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Manifest of the weights; what is missing reads n/a.")
+    ] = None,
+    params: ParamsOption = [],
+) -> None:
+    """Measure another program's results, by the protocols of docs/metrics.md, and print the numbers.
+
+    Example: blindface score-folder --method theirs --folder restored --pairs data/pairs/objective2/test.parquet
+    --targets data/targets.parquet --landmarks data/landmarks.parquet --weights data/weights/manifest.json
+    --images theirs.parquet --output theirs.json
+    """
+    choice = load_params(params)
+    from tempfile import TemporaryDirectory
+
+    from blindface.evaluate import evaluate
+    from blindface.external.weights import Weights
+    from blindface.external_method import import_folder
+
+    with TemporaryDirectory() as scratch:
+        restored = Path(scratch) / "restored.parquet"
+        import_folder(folder, pairs, targets, restored, method)
+        content = evaluate(
+            restored,
+            targets,
+            landmarks,
+            Weights.load(weights),
+            choice.evaluate,
+            method,
+            images,
+            output,
+            network=choice.landmarks,
+        )
+    print("\n".join(lines(content)))
+
+
+def lines(content: dict[str, object]) -> list[str]:
+    """The numbers of a score file, one metric per line."""
+    metrics = content["metrics"]
+    assert isinstance(metrics, dict)
+    printed = [f"{content['method']}, {content['images']} images: over batches; per image [95 % interval]"]
+    for entry in metrics.values():
+        if entry["unavailable"]:
+            printed.append(f"  {entry['label']:24s} n/a: {entry['unavailable']}")
+            continue
+        batch = "" if entry["batch_mean"] is None else f"{entry['batch_mean']:.4f}"
+        batch += "" if entry["batch_std"] is None else f" ± {entry['batch_std']:.4f}"
+        image = "" if entry["image_mean"] is None else f"{entry['image_mean']:.4f}"
+        image += "" if entry["interval"] is None else " [{:.4f}, {:.4f}]".format(*entry["interval"])
+        printed.append(f"  {entry['label']:24s} {batch:22s} {image}".rstrip())
+    return printed
