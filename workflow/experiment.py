@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import os
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from blindface.errors import BlindfaceError
-from blindface.params import validate
+from blindface.methods import Method, chosen_methods
+from blindface.params import RestoreParams, validate
 
 # A stage's parameters reach it by value, and its paths by the rule: these modules cannot change a result.
 NOT_FOLLOWED = (
@@ -27,7 +29,13 @@ NOT_FOLLOWED = (
 WEIGHTS_KEYS = {
     "landmarks": ("landmarks.backend", "landmarks.detector"),
     "train": ("train.perceptual",),
-    "evaluate": ("evaluate.lpips", "evaluate.frechet"),
+    "evaluate": (
+        "evaluate.lpips",
+        "evaluate.frechet",
+        "evaluate.identity",
+        "evaluate.landmarks",
+        "landmarks.backend",
+    ),
 }
 BESIDE_TRAINING = ("track", "train.processes", "train.checkpoint_seconds", "train.checkpoints")
 
@@ -110,12 +118,57 @@ class Experiment:
         """What training is told besides, and what changes no result: where it is tracked, how often it is saved."""
         return self.slice(*BESIDE_TRAINING)
 
+    def mae_slice(self, objective: str) -> str:
+        """The same training with the absolute error alone: every other weight is zero, no backbone is read."""
+        values = json.loads(self.train_slice(objective))
+        train, nothing = values["train"], {"final": [0.0, 0.0, 0.0]}
+        train[objective] |= {loss: nothing for loss in ("adversarial", "perceptual", "attention")}
+        train["perceptual"] = {"backbone": "none"}
+        # what only the critic reads must not retrain either
+        for key in ("penalty", "discriminator_channels"):
+            train.pop(key)
+        return json.dumps(values)
+
+    @property
+    def methods(self) -> dict[str, Method]:
+        """The methods of ours that are asked for, by name, in the order of the table."""
+        return chosen_methods(RestoreParams.model_validate_json(json.dumps(self.values["restore"])))
+
+    @property
+    def external(self) -> dict[str, dict[str, Any]]:
+        """Other people's restorers by name."""
+        return {entry["name"]: entry for entry in self.values["restore"]["external"]}
+
+    def restore_slice(self, method: str) -> str:
+        """What one method reads, so that another one's settings leave it alone."""
+        keys = ["restore.batch_size"]
+        chosen = self.methods[method]
+        if chosen.models:
+            keys += ["restore.weights", "restore.device"]
+        if chosen.chosen:
+            keys += ["restore.criterion", "restore.blend" if chosen.models else "restore.strengths"]
+        if method == "parallel":
+            keys += ["pairs.reduction"]
+        return self.slice(*keys, "restore.display")
+
+    def gpus(self, stage: str, of_use: bool = True) -> int:
+        """GPUs that a job takes: one where the stage's device may be one and it is of use."""
+        return int(of_use and self.values[stage]["device"] != "cpu")
+
     def modules(self, stage: str) -> list[str]:
         """Paths of the source modules that `blindface <stage>` imports, directly or not, relative to here.
 
         Snakemake compares them by content: an edit reruns the stages it touches and no others.
         """
         return [os.path.relpath(path) for path in imported_files(self.source, f"blindface.cli.{stage}")]
+
+
+def folder_state(folder: str) -> str:
+    """A digest of the names, sizes and times of a folder's files, so that a changed file makes its rule run again."""
+    place = Path(folder).expanduser()
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(place)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _other(objective: str) -> str:

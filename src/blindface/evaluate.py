@@ -8,6 +8,7 @@
 | mse | 0 to 1, squared | mean squared error over RGB; from it the PSNR of any group of images |
 | psnr, ssim, ssim_y, ms_ssim, ms_ssim_4 | dB, 1 | fidelity to the target |
 | lpips_<trunk>, niqe, identity | 1 | perceived distance, naturalness, same person |
+| landmark_distance | inter-ocular distances | how far the 68 points are from the target's |
 | high_frequency_ratio, high_frequency_error | 1 | detail over the target's, and its distance from it in octaves |
 
 A metric whose weights are missing has no column; NaN is a value that an image does not have (no face found).
@@ -16,6 +17,7 @@ The JSON holds no time and no path: a rerun gives the same bytes.
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -31,14 +33,14 @@ from blindface.errors import InputError
 from blindface.external.weights import Weights
 from blindface.files import write_json
 from blindface.images import Image
-from blindface.landmarks.table import read_points
+from blindface.landmarks.table import read_landmarks, read_points
 from blindface.metrics.catalogue import Description, descriptions
 from blindface.metrics.frechet import frechet_deviation, frechet_distance
-from blindface.metrics.meters import Faces, Meters, Values
+from blindface.metrics.meters import Faces, Meters, Part, Values, joined
 from blindface.metrics.psnr import CEILING
 from blindface.metrics.statistics import bootstrap_mean, over_batches
-from blindface.packed import PackedWriter, image_shape, iterate_images, read_table
-from blindface.params import EvaluateParams
+from blindface.packed import PackedWriter, image_shape, iterate_images, read_metadata, read_table
+from blindface.params import EvaluateParams, LandmarksParams
 from blindface.progress import track
 
 STACK = {"cpu": 16, "cuda": 256}
@@ -58,16 +60,17 @@ def evaluate(
     method: str,
     images_out: Path,
     output: Path,
+    network: LandmarksParams | None = None,
 ) -> dict[str, Any]:
     """Measure the images of `restored` (column image) against `targets` (column target) of the same ids.
 
-    Writes the table per image and the JSON, and returns the JSON's content. Errors: InputError if the files do not fit
-    each other; ExternalFileError if a weight file that should be there is broken; DeviceError.
+    network: what found the landmarks, which looks at the restored images too. Writes the table per image and the JSON,
+    and returns the JSON's content. Errors: InputError if the files do not fit each other; ExternalFileError if a weight file that should be there is broken; DeviceError.
     """
     ids = _checked_ids(restored, targets)
     device = choose_device(params.device)
-    faces = None if landmarks is None else _read_faces(landmarks, ids)
-    meters = Meters.load(params, weights, device, faces_known=faces is not None)
+    meters = Meters.load(params, weights, device, landmarks is not None, network)
+    faces = None if landmarks is None else _read_faces(landmarks, ids, meters.takes_boxes)
     values = _measure(restored, targets, faces, meters, STACK[device.type], len(ids))
     columns = {"id": pa.string()} | dict.fromkeys(values, pa.float64())
     with PackedWriter(images_out, columns, metadata={"method": method}) as writer:
@@ -77,6 +80,7 @@ def evaluate(
         "images": len(ids),
         "batch_size": params.batch_size,
         "device": device.type,
+        "chosen": json.loads(read_metadata(restored).get("chosen", "null")),
         "metrics": summarise(values, meters, params),
         "backbones": meters.backbones,
         "versions": _versions(),
@@ -151,15 +155,15 @@ def _rounded(items: Any) -> dict[str, float | None]:
 def _measure(
     restored: Path, targets: Path, faces: Faces | None, meters: Meters, stack: int, count: int
 ) -> dict[str, Values]:
-    parts: list[dict[str, Values]] = []
+    parts: list[dict[str, Part]] = []
     done = 0
     stacks = aligned(restored, targets, stack)
     for _, images, wanted in track(stacks, "evaluating", total=-(-count // stack)):
         rows = slice(done, done + len(images))
-        here = None if faces is None else Faces(faces.points[rows], faces.found[rows])
+        here = None if faces is None else faces.part(rows)
         parts.append(meters.measure(images, wanted, here))
         done += len(images)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: joined(part[name] for part in parts) for name in parts[0]}
 
 
 def aligned(restored: Path, targets: Path, stack: int) -> Iterator[tuple[list[str], Image, Image]]:
@@ -204,9 +208,9 @@ def _checked_ids(restored: Path, targets: Path) -> list[str]:
     return ids
 
 
-def _read_faces(path: Path, ids: list[str]) -> Faces:
+def _read_faces(path: Path, ids: list[str], boxes: bool) -> Faces:
     points = read_points(path, ids)
-    return Faces(points.points_128, points.found)
+    return Faces(points.points_128, points.found, read_landmarks(path, ids)[1].box if boxes else None)
 
 
 def _versions() -> dict[str, str]:

@@ -63,8 +63,8 @@ class _Problems:
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             texts.append(f"{len(names)} {kind} ({', '.join(names[:SHOWN])}{more})")
         raise InputError(
-            f"{folder} does not hold one restored image for each blind one: {'; '.join(texts)}; write one 8-bit RGB PNG "
-            "of the target's size for each file that blindface export-pairs wrote, under the same name"
+            f"{folder} does not hold one restored image for each blind one: {'; '.join(texts)}; write an 8-bit RGB PNG "
+            "of the target's size for every file that blindface export-pairs wrote, under the same name"
         )
 
 

@@ -81,12 +81,6 @@ def restore(
         return writer.rows
 
 
-def read_choice(path: Path) -> dict[str, object] | None:
-    """What was chosen on the validation part for a restored file: what, value, criterion, images, means; or None."""
-    text = packed.read_metadata(path).get("chosen")
-    return None if text is None else dict(json.loads(text))
-
-
 def _restorer(
     method: Method, networks: Sequence[Generator], interpolation: str, choosing: Choosing, batch_size: int
 ) -> tuple[Choice | None, Callable[[Image], Image]]:

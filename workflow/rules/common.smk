@@ -1,19 +1,15 @@
 # What all rules share: checked parameters, their slices, and the source modules behind each stage.
-from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
+from experiment import WEIGHTS_KEYS, Experiment, folder_state, prepare_environment
 
 prepare_environment(workflow.basedir)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
 
-# What each restored set is made from: its pairs, and the models it passes in order.
-METHODS = {
-    "blind1": {"pairs": "objective1", "models": []},
-    "objective1": {"pairs": "objective1", "models": ["objective1"]},
-    "sequence": {"pairs": "objective1", "models": ["objective1", "objective2"]},
-    "blind2": {"pairs": "objective2", "models": []},
-    "objective2": {"pairs": "objective2", "models": ["objective2"]},
-}
+# The rows of the table: our methods, and folders that other programs restored.
+OWN = EXPERIMENT.methods
+EXTERNAL = EXPERIMENT.external
+METHODS = [*OWN, *EXTERNAL]
 
 
 wildcard_constraints:

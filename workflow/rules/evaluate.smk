@@ -3,7 +3,7 @@
 
 rule evaluate:
     input:
-        restored=rules.restore.output.restored,
+        restored="data/restored/{method}.parquet",
         targets=rules.make_targets.output.targets,
         landmarks=rules.detect_landmarks.output.landmarks,
         weights="data/weights/evaluate/manifest.json",
@@ -21,13 +21,16 @@ rule evaluate:
     resources:
         mem_mb=memory,
         runtime="8h",
+        gpu=EXPERIMENT.gpus("evaluate"),
         # Not among the params: where a run is tracked changes no number.
         tracking=EXPERIMENT.slice("track"),
     params:
-        slice=EXPERIMENT.slice("evaluate"),
+        slice=EXPERIMENT.slice("evaluate", "landmarks", "-landmarks.score"),
         models=lambda wildcards: " ".join(
-            f"--model data/models/{objective}"
-            for objective in METHODS[wildcards.method]["models"]
+            f"--model data/models/{model}"
+            for method in [OWN.get(wildcards.method)]
+            if method
+            for model in method.models
         ),
     message:
         "Evaluating {wildcards.method}"

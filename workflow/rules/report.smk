@@ -23,7 +23,7 @@ rule write_report:
         weights=expand(rules.fetch_weights.output.manifest, stage=WEIGHTS_KEYS),
         pairs=expand("data/pairs/{objective}/test.parquet", objective=OBJECTIVES),
         models=expand(rules.train.output, objective=OBJECTIVES),
-        restored=expand(rules.restore.output.restored, method=METHODS),
+        restored=expand("data/restored/{method}.parquet", method=METHODS),
         steps=expand(rules.restore_steps.output.steps, objective=OBJECTIVES),
         scores=expand(rules.evaluate.output.scores, method=METHODS),
         images=expand(rules.evaluate.output.images, method=METHODS),

@@ -4,11 +4,17 @@
 rule restore:
     input:
         targets=rules.make_targets.output.targets,
-        pairs=lambda wildcards: f"data/pairs/{METHODS[wildcards.method]['pairs']}/test.parquet",
+        pairs=lambda wildcards: f"data/pairs/{OWN[wildcards.method].objective}/test.parquet",
         models=lambda wildcards: expand(
-            "data/models/{objective}/generator.safetensors",
-            objective=METHODS[wildcards.method]["models"],
+            "data/models/{model}/generator.safetensors",
+            model=OWN[wildcards.method].models,
         ),
+        # A number of some methods is chosen on the validation part.
+        validation=lambda wildcards: [
+            f"data/pairs/{method.objective}/validation.parquet"
+            for method in [OWN[wildcards.method]]
+            if method.chosen
+        ],
         code=EXPERIMENT.modules("restore"),
     output:
         restored="data/restored/{method}.parquet",
@@ -16,23 +22,56 @@ rule restore:
         "logs/restore.{method}.log",
     benchmark:
         "logs/benchmarks/restore.{method}.tsv"
+    wildcard_constraints:
+        method="|".join(OWN),
     conda:
         "../envs/blindface.yaml"
     threads: 2
     resources:
         mem_mb=memory,
         runtime="4h",
-        gpu=1,
+        gpu=lambda wildcards: EXPERIMENT.gpus(
+            "restore", OWN[wildcards.method].needs_gpu
+        ),
     params:
-        slice=EXPERIMENT.slice("restore"),
+        slice=lambda wildcards: EXPERIMENT.restore_slice(wildcards.method),
         models=lambda wildcards, input: " ".join(
-            f"--model {path}" for path in input.models
+            [f"--model {path}" for path in input.models]
+            + [f"--validation {path}" for path in input.validation]
         ),
     message:
         "Restoring the test part by {wildcards.method}"
     shell:
         "blindface restore --params {params.slice:q} --method {wildcards.method} {params.models}"
-        " --pairs {input.pairs} --output {output.restored} 2>&1 | tee {log}"
+        " --targets {input.targets} --pairs {input.pairs} --output {output.restored} 2>&1 | tee {log}"
+
+
+rule import_external:
+    input:
+        targets=rules.make_targets.output.targets,
+        pairs=lambda wildcards: f"data/pairs/{EXTERNAL[wildcards.method]['objective']}/test.parquet",
+        code=EXPERIMENT.modules("external"),
+    output:
+        restored="data/restored/{method}.parquet",
+    log:
+        "logs/import_external.{method}.log",
+    benchmark:
+        "logs/benchmarks/import_external.{method}.tsv"
+    wildcard_constraints:
+        method="|".join(EXTERNAL) or "(?!)",
+    conda:
+        "../envs/blindface.yaml"
+    resources:
+        mem_mb=memory,
+        runtime="30m",
+    params:
+        folder=lambda wildcards: EXTERNAL[wildcards.method]["folder"],
+        state=lambda wildcards: folder_state(EXTERNAL[wildcards.method]["folder"]),
+    message:
+        "Reading what {wildcards.method} restored"
+    shell:
+        "blindface import-folder --method {wildcards.method} --folder {params.folder:q} --pairs {input.pairs}"
+        " --targets {input.targets} --output {output.restored} 2>&1 | tee {log}"
 
 
 rule restore_steps:
@@ -51,8 +90,9 @@ rule restore_steps:
     resources:
         mem_mb=memory,
         runtime="30m",
+        gpu=EXPERIMENT.gpus("restore"),
     params:
-        slice=EXPERIMENT.slice("restore", "report.examples"),
+        slice=EXPERIMENT.slice("restore.weights", "restore.device", "report.examples"),
     message:
         "Keeping the three steps of a few examples of {wildcards.objective}"
     shell:

@@ -42,3 +42,20 @@ rule train:
         "blindface train --params {params.slice:q} --params {resources.beside:q} --objective {wildcards.objective}"
         " --targets {input.targets} --train {input.train} --validation {input.validation}"
         " --landmarks {input.landmarks} --weights {input.weights} --output {params.folder} 2>&1 | tee {log}"
+
+
+# The same training with the absolute error alone, for the rows mae1 and mae2 (restore.methods).
+use rule train as train_mae with:
+    output:
+        generator="data/models/{objective}.mae/generator.safetensors",
+        history="data/models/{objective}.mae/history.csv",
+        run="data/models/{objective}.mae/run.json",
+    log:
+        "logs/train_mae.{objective}.log",
+    benchmark:
+        "logs/benchmarks/train_mae.{objective}.tsv"
+    params:
+        slice=lambda wildcards: EXPERIMENT.mae_slice(wildcards.objective),
+        folder=lambda wildcards, output: os.path.dirname(output.generator),
+    message:
+        "Training {wildcards.objective} with the absolute error alone"

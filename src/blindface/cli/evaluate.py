@@ -19,7 +19,8 @@ def evaluate_command(
     images: Annotated[Path, typer.Option(dir_okay=False, help="Parquet file for the values of every image.")],
     output: Annotated[Path, typer.Option(dir_okay=False, help="JSON file for the numbers of the report.")],
     landmarks: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Landmarks of the targets; identity needs them.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Landmarks of the targets; what looks at faces needs them."),
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Manifest of the weights; what is missing reads n/a.")
@@ -35,8 +36,7 @@ def evaluate_command(
     --targets data/targets.parquet --landmarks data/landmarks.parquet --weights data/weights/manifest.json
     --images data/scores/objective1.parquet --output data/scores/objective1.json
     """
-    chosen = load_params(params)
-    choice = chosen.evaluate
+    choice = load_params(params)
     import time
 
     from blindface.evaluate import evaluate
@@ -45,9 +45,12 @@ def evaluate_command(
     from blindface.tracking import attach_scores
 
     start = time.monotonic()
-    content = evaluate(restored, targets, landmarks, Weights.load(weights), choice, method, images, output)
+    files = Weights.load(weights)
+    content = evaluate(
+        restored, targets, landmarks, files, choice.evaluate, method, images, output, network=choice.landmarks
+    )
     say(f"{method}: {content['images']} images measured in {time.monotonic() - start:.1f} s")
     for name, entry in content["metrics"].items():
         if entry["unavailable"]:
             say(f"  {name} n/a: {entry['unavailable']}")
-    attach_scores(output, model, chosen.track)
+    attach_scores(output, model, choice.track)

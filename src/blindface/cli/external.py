@@ -44,7 +44,8 @@ def score_folder_command(
     images: Annotated[Path, typer.Option(dir_okay=False, help="Parquet file for the values of every image.")],
     output: Annotated[Path, typer.Option(dir_okay=False, help="JSON file for the numbers of the report.")],
     landmarks: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Landmarks of the targets; identity needs them.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Landmarks of the targets; what looks at faces needs them."),
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Manifest of the weights; what is missing reads n/a.")

@@ -60,6 +60,13 @@ def descriptions(params: EvaluateParams) -> list[Description]:
             "images without a found face are left out",
         ),
         Description(
+            "landmark_distance",
+            "landmark distance",
+            "lower",
+            "mean distance of 68 points to the target's by the same network in the same face box, in inter-ocular "
+            "distances; images without a found face are left out",
+        ),
+        Description(
             "high_frequency_error",
             "high-frequency error",
             "lower",

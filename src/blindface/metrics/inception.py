@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from blindface.errors import ExternalFileError
 from blindface.images import to_unit
@@ -47,9 +45,9 @@ class Inception:
         self.network: Any = network.eval().to(self.device)
 
     @torch.inference_mode()
-    def features(self, images: Stack) -> NDArray[np.float64]:
-        """Features of uint8 images (N, H, W, 3): float64 (N, 2048)."""
+    def features(self, images: Stack) -> torch.Tensor:
+        """Features of uint8 images (N, H, W, 3): float32 (N, 2048), on the network's device."""
         unit = to_unit(as_stack(images).to(self.device))
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
             pooled: torch.Tensor = self.network(unit)[0]
-        return np.asarray(pooled.flatten(1).double().cpu().numpy())
+        return pooled.flatten(1)

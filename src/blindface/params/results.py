@@ -82,8 +82,10 @@ class EvaluateParams(Block):
     identity: Literal["mobilefacenet", "none"] = setting(
         "mobilefacenet", "Face embedding of the identity similarity; none: not measured."
     )
-    landmarks: bool = setting(
-        True, "Distance of the landmarks of restored image and target; on a CPU 2DFAN-4 takes a second per image."
+    landmarks: Literal["same", "none"] = setting(
+        "same",
+        "Network of the landmark distance; same: that of landmarks.backend (2DFAN-4 takes most of a second per image on "
+        "a CPU); none: not measured.",
     )
     batch_size: int = setting(32, "Images per batch; the paper's deviations are over batches.", ge=1, le=4096)
     bootstrap: int = setting(1000, "Resamples of the 95 % intervals of the per-image means.", ge=0, le=100_000)
