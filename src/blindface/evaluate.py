@@ -65,7 +65,8 @@ def evaluate(
     """Measure the images of `restored` (column image) against `targets` (column target) of the same ids.
 
     network: what found the landmarks, which looks at the restored images too. Writes the table per image and the JSON,
-    and returns the JSON's content. Errors: InputError if the files do not fit each other; ExternalFileError if a weight file that should be there is broken; DeviceError.
+    and returns the JSON's content. Errors: InputError if the files do not fit each other; ExternalFileError if a weight
+    file that should be there is broken; DeviceError.
     """
     ids = _checked_ids(restored, targets)
     device = choose_device(params.device)

@@ -14,6 +14,7 @@ SMALLER = """
 fetch: {embedded: {identities: 16, photographs: 2}}
 split: {validation: 4}
 train: {epochs: 2, generator_channels: 16, discriminator_channels: 4}
+restore: {methods: [classical1, parallel]}
 """
 
 

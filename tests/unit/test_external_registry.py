@@ -56,7 +56,7 @@ def test_addresses_in_git_repositories_name_a_commit() -> None:
 
 
 def test_needed_weights_are_those_of_the_papers_defaults() -> None:
-    wanted = ["fan2d4", "inception", "niqe", "s3fd", "vgg16", "vgg19"]
+    wanted = ["fan2d4", "inception", "mobilefacenet", "niqe", "s3fd", "vgg16", "vgg19"]
     assert load_registry().needed(Params(), weights_only=True) == wanted
     assert "lfw" in load_registry().needed(Params())
 

@@ -49,9 +49,9 @@ def test_the_full_experiment_plans_without_a_network(tmp_path):
         "detect_landmarks": 1,
         "check_data": 2,
         "train": 2,
-        "restore": 5,
+        "restore": 8,
         "restore_steps": 2,
-        "evaluate": 5,
+        "evaluate": 8,
         "write_report": 1,
     }
 
@@ -148,3 +148,57 @@ def test_the_data_of_one_objective_is_checked_without_the_others_ranges():
     before, after = an_experiment(), an_experiment(**changed)
     assert before.check_slice("objective2") == after.check_slice("objective2")
     assert before.check_slice("objective1") != after.check_slice("objective1")
+
+
+def test_mae_only_methods_cost_one_more_training_each_and_nothing_of_the_others(tmp_path):
+    result = snakemake(
+        *("--cores", "2", "-n", "reports/metrics.md", "--config", "restore={methods: [mae2, parallel]}"),
+        directory=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    jobs = jobs_of(result)
+    assert (jobs["train"], jobs["train_mae"], jobs["restore"]) == (2, 1, 7)
+    asked = an_experiment(restore={"methods": ["mae2"]})
+    assert asked.train_slice("objective2") == an_experiment().train_slice("objective2")
+
+
+def test_mae_only_training_weighs_the_absolute_error_alone():
+    values = json.loads(an_experiment().mae_slice("objective2"))["train"]
+    weights = {
+        name: values["objective2"][name]["final"] for name in ("adversarial", "pixel", "perceptual", "attention")
+    }
+    assert weights["pixel"] == [100.0, 100.0, 100.0]
+    assert [weights[name] for name in ("adversarial", "perceptual", "attention")] == [[0.0] * 3] * 3
+    assert "objective1" not in values
+    other = an_experiment(train={"objective2": {"adversarial": {"final": [9, 9, 9]}}, "penalty": {"gradient": 1.0}})
+    assert json.loads(other.mae_slice("objective2"))["train"] == values
+
+
+def test_a_method_reads_its_own_settings_only():
+    before, after = an_experiment(), an_experiment(restore={"blend": [0.5], "methods": ["parallel"]})
+    assert before.restore_slice("objective1") == after.restore_slice("objective1")
+    assert before.restore_slice("parallel") != after.restore_slice("parallel")
+    assert "strengths" in before.restore_slice("classical2")
+    assert json.loads(before.restore_slice("parallel"))["pairs"] == {"reduction": "linear"}
+
+
+def test_an_external_folder_is_a_row_and_a_changed_file_in_it_is_noticed(tmp_path):
+    folder = tmp_path / "theirs"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "a_0001.png").write_bytes(b"one")
+    entry = f"{{name: theirs, objective: objective2, folder: {folder}}}"
+    result = snakemake(
+        *("--cores", "2", "-n", "reports/metrics.md", "--config", f"restore={{external: [{entry}]}}"),
+        directory=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    assert (jobs_of(result)["import_external"], jobs_of(result)["evaluate"]) == (1, 9)
+    before = experiment.folder_state(str(folder))
+    (folder / "a" / "a_0001.png").write_bytes(b"another")
+    assert experiment.folder_state(str(folder)) != before
+
+
+def test_a_gpu_is_asked_for_only_where_it_is_of_use():
+    automatic, on_cpu = an_experiment(), an_experiment(restore={"device": "cpu"}, evaluate={"device": "cpu"})
+    assert (automatic.gpus("restore"), automatic.gpus("evaluate"), automatic.gpus("restore", of_use=False)) == (1, 1, 0)
+    assert (on_cpu.gpus("restore"), on_cpu.gpus("evaluate")) == (0, 0)

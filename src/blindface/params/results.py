@@ -50,7 +50,7 @@ class RestoreParams(Block):
         "psnr", "What is highest, as the mean over the validation images, at the chosen strength or blend."
     )
     strengths: tuple[Strength, ...] = setting(
-        (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0),
+        (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0),
         "Strengths of non-local means to choose from; a single one is not chosen but taken.",
         unit="levels",
         min_length=1,
@@ -84,7 +84,7 @@ class EvaluateParams(Block):
     )
     landmarks: Literal["same", "none"] = setting(
         "same",
-        "Network of the landmark distance; same: that of landmarks.backend (2DFAN-4 takes most of a second per image on "
+        "Network of the landmark distance; same: that of landmarks.backend (2DFAN-4 takes about a second per image on "
         "a CPU); none: not measured.",
     )
     batch_size: int = setting(32, "Images per batch; the paper's deviations are over batches.", ge=1, le=4096)

@@ -33,13 +33,22 @@ METHODS = (
 )
 """The rows of the table in order; scores of any other method follow below them."""
 
+OPTIONAL = (
+    Method("classical1", "non-local means, Lanczos (16×16)", "objective1", "blind1"),
+    Method("mae1", "objective 1, MAE only", "objective1", "blind1"),
+    Method("classical2", "non-local means (128×128)", "objective2", "blind2"),
+    Method("mae2", "objective 2, MAE only", "objective2", "blind2"),
+    Method("parallel", "parallel: 2 blended with 1", "objective2", "blind2"),
+)
+"""Methods that parameters turn on (`restore.methods`): known where they are scored, not missed where they are not."""
+
 RESTORERS = tuple(method for method in METHODS if method.name != method.blind)
 """Methods that restore, as opposed to the blind inputs."""
 
 
 def method_of(name: str) -> Method:
     """The known method of that name, or one for an external method, whose inputs are not known."""
-    return next((method for method in METHODS if method.name == name), Method(name, name, None, None))
+    return next((method for method in (*METHODS, *OPTIONAL) if method.name == name), Method(name, name, None, None))
 
 
 @dataclass(frozen=True)
