@@ -2,8 +2,8 @@
 
 OpenCV's `fastNlMeansDenoisingColored` works on the lightness and the colour of CIELAB apart, both with the same
 strength. Noise goes first: Lanczos would enlarge it. The windows are smaller than OpenCV's usual ones (7 and 21 px),
-since a face of 128 px has few places that look alike: on 24 photographs of LFW, blind by objective 2, the best mean PSNR
-was 23.23 dB with 5 and 11 px (blind: 22.95) against 23.09 with the usual ones, in 40 % of the time.
+since a face of 128 px has few places that look alike: on 24 photographs of LFW, blind by objective 2, the best mean
+PSNR was 23.23 dB with 5 and 11 px (blind: 22.95) against 23.09 with the usual ones, in 40 % of the time.
 """
 
 from __future__ import annotations

@@ -100,10 +100,10 @@ def test_batches_do_not_change_the_choice(tmp_path: Path) -> None:
 
 def test_a_single_value_needs_no_validation_part_and_a_choice_does(tmp_path: Path) -> None:
     assert choose(Classical((4.0,)), None, None, "psnr", 8).value == 4.0
-    with pytest.raises(InputError, match="split.validation above 0"):
+    with pytest.raises(InputError, match=r"split\.validation above 0"):
         choose(Classical((4.0, 5.0)), None, None, "psnr", 8)
     empty = pack(tmp_path / "empty", "blind", textured(1)[:0])
-    with pytest.raises(InputError, match="single value in restore.strengths or restore.blend"):
+    with pytest.raises(InputError, match=r"single value in restore\.strengths or restore\.blend"):
         choose(Classical((4.0, 5.0)), empty, tmp_path / "targets", "psnr", 8)
 
 
@@ -134,9 +134,9 @@ def test_parallel_refuses_models_that_do_not_fit(tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs.parquet", 128)
     write_model(tmp_path / "2.safetensors", "plain")
     write_model(tmp_path / "1.safetensors")
-    with pytest.raises(InputError, match="2.safetensors restores images of 128 px, but should get .* reduced"):
+    with pytest.raises(InputError, match=r"2\.safetensors restores images of 128 px, but should get .* reduced"):
         restore("parallel", tmp_path / "pairs.parquet", [tmp_path / "2.safetensors"] * 2, tmp_path / "out.parquet")
-    with pytest.raises(InputError, match="1.safetensors restores images of 16 px, but gets 128 px"):
+    with pytest.raises(InputError, match=r"1\.safetensors restores images of 16 px, but gets 128 px"):
         restore("parallel", tmp_path / "pairs.parquet", [tmp_path / "1.safetensors"] * 2, tmp_path / "out.parquet")
     assert not (tmp_path / "out.parquet").exists()
 
