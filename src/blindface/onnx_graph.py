@@ -23,7 +23,7 @@ NODE, INITIALIZER, INPUT, OUTPUT = 1, 5, 11, 12
 NODE_INPUT, NODE_OUTPUT, OPERATOR, ATTRIBUTE = 1, 2, 4, 5
 ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_TENSOR, ATTRIBUTE_INTS = 1, 3, 5, 8
 TENSOR_DIMS, TENSOR_TYPE, TENSOR_NAME, TENSOR_RAW = 1, 2, 8, 9
-TYPES = {1: np.dtype("<f4"), 7: np.dtype("<i8")}
+TYPES: dict[int, Any] = {1: np.dtype("<f4"), 7: np.dtype("<i8")}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class OnnxNetwork(torch.nn.Module):
     @torch.inference_mode()
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) float32 -> (N, D) float32."""
-        known = {self.input: batch} | {name: getattr(self, place) for name, place in self._names.items()}
+        known: dict[str, torch.Tensor] = {self.input: batch}
+        known |= {name: getattr(self, place) for name, place in self._names.items()}
         for node in self.nodes:
             known[node.output] = OPERATORS[node.operator](*(known[name] for name in node.inputs), **node.attributes)
         return known[self.output]
