@@ -77,11 +77,17 @@ def test_needed_weights_follow_the_parameters() -> None:
     [
         ("landmarks", ["fan2d4", "s3fd"]),
         ("train", ["vgg19"]),
-        ("evaluate", ["inception", "niqe", "vgg16"]),
+        ("evaluate", ["fan2d4", "inception", "mobilefacenet", "niqe", "vgg16"]),
     ],
 )
-def test_each_weight_file_serves_one_stage(stage: str, names: list[str]) -> None:
+def test_each_stage_has_the_weight_files_that_its_parameters_ask_for(stage: str, names: list[str]) -> None:
     assert load_registry().needed(Params(), weights_only=True, stage=stage) == names
+
+
+def test_what_is_not_measured_needs_no_weights() -> None:
+    params = validate({"evaluate": {"landmarks": "none", "identity": "none"}})
+    assert load_registry().needed(params, weights_only=True, stage="evaluate") == ["inception", "niqe", "vgg16"]
+    assert "fan2d4" in load_registry().needed(params, weights_only=True, stage="landmarks")
 
 
 def test_unknown_file_suggests_the_nearest_name() -> None:

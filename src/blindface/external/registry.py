@@ -85,14 +85,16 @@ class ExternalFile(Block):
     needed_when: tuple[dict[str, str | tuple[str, ...]], ...] = ()
     forms: tuple[Form, ...] = Field(min_length=1)
 
-    def needed_by(self, params: Params) -> bool:
-        """Whether an experiment with these parameters asks for the file."""
-        return any(all(_value(params, key) in _tuple(want) for key, want in each.items()) for each in self.needed_when)
+    def needed_by(self, params: Params, stage: str | None = None) -> bool:
+        """Whether an experiment with these parameters asks for the file, or one stage of it.
 
-    def serves(self, stage: str) -> bool:
-        """Whether the stage reads the file: its parameters ask for it; what is always needed serves `evaluate`."""
-        blocks = {key.partition(".")[0] for each in self.needed_when for key in each}
-        return stage in (blocks or {"evaluate"})
+        A stage reads what its own parameters ask for; what is always needed serves `evaluate`.
+        """
+        return any(
+            all(_value(params, key) in _tuple(want) for key, want in each.items())
+            and (stage is None or stage in ({key.partition(".")[0] for key in each} or {"evaluate"}))
+            for each in self.needed_when
+        )
 
     @property
     def size(self) -> int | None:
@@ -132,7 +134,7 @@ class Registry(Block):
         return sorted(
             name
             for name, file in self.files.items()
-            if file.needed_by(params) and (file.weights or not weights_only) and (stage is None or file.serves(stage))
+            if file.needed_by(params, stage) and (file.weights or not weights_only)
         )
 
 
