@@ -63,6 +63,8 @@ def finished(tmp_path: Path) -> Path:
     pd.DataFrame({"id": ids, "psnr": values, "niqe": np.nan}).to_parquet(scores / "objective1.parquet")
     write_json(scores / "objective1.json", {"images": 100, "metrics": METRICS})
     write_json(scores / "blind1.json", {"images": 100, "metrics": METRICS})
+    write_json(run / "data" / "checked" / "objective1.json", {})
+    write_json(run / "data" / "weights" / "train" / "manifest.json", {})
     reports, logs = run / "reports", run / "logs" / "benchmarks"
     (reports / "figures").mkdir(parents=True)
     for name in ("examples", "progressive", "degradations", "metrics", "severity_objective1"):
@@ -117,6 +119,7 @@ def test_published_results_hold_everything_but_photographs(finished: Path, tmp_p
         *("metrics.md", "metrics.json", "per_image.csv", "stages.csv"),
         *("figures/metrics.png", "figures/severity_objective1.png"),
         *("models/objective1.history.csv", "models/objective1.run.json"),
+        *("checked/objective1.json", "weights/train/manifest.json"),
     }
     assert (output / "stages.csv").read_text().splitlines()[1] == "split,1.5,1.25,100.0"
     table = pd.read_csv(output / "per_image.csv")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from blindface.errors import InputError
-from blindface.files import copy_file, read_json, write_json, write_text
+from blindface.files import copy_file, read_json, write_text
 from blindface.packed import read_table
 
 PHOTOGRAPHS = ("examples", "progressive", "degradations", "own")
@@ -38,11 +38,9 @@ def publish_results(data: Path, reports: Path, logs: Path, output: Path) -> list
         if (folder / "run.json").is_file():
             copy_file(folder / "history.csv", output / "models" / f"{folder.name}.history.csv")
             copy_file(folder / "run.json", output / "models" / f"{folder.name}.run.json")
-    for name in ("checked.json", "skipped.csv"):
-        if (data / name).is_file():
-            copy_file(data / name, output / name)
-    if (data / "weights" / "manifest.json").is_file():
-        write_json(output / "weights.json", read_json(data / "weights" / "manifest.json"))
+    for path in [data / "skipped.csv", *data.glob("checked/*.json"), *data.glob("weights/*/manifest.json")]:
+        if path.is_file():
+            copy_file(path, output / path.relative_to(data))
     write_text(output / "stages.csv", stage_costs(logs / "benchmarks"))
     return sorted(path for path in output.rglob("*") if path.is_file())
 
