@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -20,10 +21,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure.
 
     The temporary name ends in `.partial` and then the suffix of `path`, so that writers which choose a format by
-    suffix work. Parent folders are made. A full disk raises InputError with the remedy.
+    suffix work. Parent folders are made; what a killed process of this machine left of the same file is removed.
+    A full disk raises InputError with the remedy.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield temporary
@@ -37,6 +40,23 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         if temporary.exists():
             temporary.unlink()
+
+
+def _clear_leftovers(path: Path) -> None:
+    for leftover in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{glob.escape(path.suffix)}"):
+        process = leftover.name.removesuffix(f".partial{path.suffix}").rpartition(".")[2]
+        if process.isdigit() and not _runs(int(process)):
+            leftover.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # another user's, or no number of a process
+        return True
+    return True
 
 
 def write_bytes(path: Path, content: bytes) -> None:

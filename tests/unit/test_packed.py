@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -66,6 +69,18 @@ def test_an_error_leaves_nothing_behind(tmp_path):
     ):
         writer.append({"id": ["x"]}, {"blind": np.zeros((1, 4, 4, 3), np.float32)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (f".a.{dead.pid}.partial.parquet", f".a.{os.getppid()}.partial.parquet", ".a.b.partial.parquet"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / f".ab.{dead.pid}.partial.parquet").write_bytes(b"x")
+    _write(tmp_path / "a.parquet")
+    names = {path.name for path in tmp_path.iterdir()}
+    kept = {f".a.{os.getppid()}.partial.parquet", ".a.b.partial.parquet", f".ab.{dead.pid}.partial.parquet"}
+    assert names == {"a.parquet", *kept}
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
