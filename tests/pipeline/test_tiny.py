@@ -65,3 +65,22 @@ def test_a_report_option_reruns_only_the_report(first_run):
     result = run_graph(first_run, "-n", "--config", "report={title: Another title}", mirror=False)
     assert "write_report" in result.stdout
     assert "rule train" not in result.stdout
+
+
+def test_both_objectives_are_in_mlflow_with_their_test_metrics(first_run):
+    from blindface.tracking import read_note
+    from blindface.tracking.store import open_client
+
+    client = open_client(f"sqlite:///{first_run}/mlflow.db")
+    for objective in ("objective1", "objective2"):
+        note = read_note(first_run / "data/models" / objective)
+        run = client.get_run(note.run_id)
+        assert run.info.status == "FINISHED"
+        assert run.info.run_name.startswith(f"{objective} tiny")
+        assert run.data.tags["overlay"].startswith("tiny")
+        scores = json.loads((first_run / f"data/scores/{objective}.json").read_text())["metrics"]
+        assert run.data.metrics["test/psnr"] == scores["psnr"]["image_mean"]
+        assert "test/sequence/psnr" in run.data.metrics
+        points = client.get_metric_history(note.run_id, "step3/pixel")
+        assert [point.step for point in points] == [1, 2]
+        assert client.get_model_version_by_alias(f"blindface-{objective}", "last").run_id == note.run_id

@@ -24,7 +24,14 @@ RECORD_TAG, MODEL_TAG, WEIGHTS_TAG = "blindface.record", "blindface.model_id", "
 """The first names the run that a record is about, so that none is imported twice."""
 MODEL_VERSIONS_TAG = "mlflow.modelVersions"
 """MLflow's own: with it the page of a model shows its registered version."""
-QUIET = ("mlflow", "mlflow.store.db.utils", "mlflow.utils.environment", "alembic", "alembic.runtime.migration")
+QUIET = (
+    "mlflow",
+    "mlflow.store.db.utils",
+    "mlflow.utils.environment",
+    "alembic",
+    "alembic.runtime.migration",
+    "sqlalchemy.pool",
+)
 SQLITE = "sqlite:///"
 
 
@@ -221,11 +228,11 @@ def open_client(uri: str) -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     for name in QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     from mlflow import MlflowClient
 
     for name in QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if not uri.startswith(SQLITE):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
     database = Path(uri.removeprefix(SQLITE))

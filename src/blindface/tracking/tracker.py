@@ -8,6 +8,7 @@ from the same files.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ EVERY = 5.0
 """Seconds between two looks at the files."""
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts at a store that failed."""
+LAST_ATTEMPTS, LAST_PAUSE = 3, 2.0
+"""Attempts at the end of a run, and the seconds between them."""
 FINISH_LIMIT, LEAVE_LIMIT = 120.0, 15.0
 """Seconds that the end of a run waits for the store: with results, and without."""
 
@@ -84,7 +87,7 @@ class Tracker:
     def _work(self) -> None:
         """The thread: look, send, and try again after a failure."""
         writer: RunWriter | None = None
-        pause = EVERY
+        pause, left = EVERY, LAST_ATTEMPTS
         while True:
             ending = self._ending.is_set()
             try:
@@ -105,9 +108,11 @@ class Tracker:
             except (Exception, SystemExit) as error:
                 writer = None  # half made, perhaps
                 self._failed(error)
-                pause = min(2 * pause, LONGEST_PAUSE)
-                if ending or isinstance(error, ModuleNotFoundError):
+                pause, left = min(2 * pause, LONGEST_PAUSE), left - ending
+                if left == 0 or isinstance(error, ModuleNotFoundError):
                     return
+            if ending:
+                time.sleep(LAST_PAUSE)
             self._ending.wait(pause)
 
     def _failed(self, error: BaseException) -> None:
