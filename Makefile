@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/ready
+STORE ?= build/tiny/mlflow.db
+PORT ?= 5000
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 SNAKEMAKE := snakemake --cores $(CORES)
 
@@ -60,8 +62,11 @@ lock: ## write requirements.lock from the current environment
 	(echo "# Exact versions that resolve together on Python 3.11; made by 'make lock', used by 'make environment'."; \
 	 $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | sort -f) > requirements.lock
 
-ui: $(READY) ## MLflow's page of the tiny runs; STORE=mlflow.db for the full experiment's
-	mlflow ui --host 127.0.0.1 --backend-store-uri sqlite:///$(CURDIR)/$(or $(STORE),build/tiny/mlflow.db)
+ui: $(READY) ## MLflow's page of the tiny runs, for this machine alone; STORE=mlflow.db for the full experiment's
+	@test -f $(STORE) || { echo "there are no runs in $(STORE): make report first, or give STORE=path/to/mlflow.db"; exit 2; }
+	@echo "http://127.0.0.1:$(PORT) shows the runs of $(STORE) in a moment; Ctrl-C ends it"
+	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --port $(PORT) \
+		--workers 1 --backend-store-uri sqlite:///$(abspath $(STORE))
 
 clean: ## remove what the tiny and subset runs made
 	chmod -R u+w build 2>/dev/null; rm -rf build

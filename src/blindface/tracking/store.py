@@ -24,6 +24,8 @@ RECORD_TAG, MODEL_TAG, WEIGHTS_TAG = "blindface.record", "blindface.model_id", "
 """The first names the run that a record is about, so that none is imported twice."""
 MODEL_VERSIONS_TAG = "mlflow.modelVersions"
 """MLflow's own: with it the page of a model shows its registered version."""
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's page then opens the experiment with its charts of training instead of its tools for language models."""
 QUIET = (
     "mlflow",
     "mlflow.store.db.utils",
@@ -62,7 +64,7 @@ class Store:
             if self.uri.startswith(SQLITE):
                 place = (Path(self.uri.removeprefix(SQLITE)).resolve().parent / "mlruns" / name).as_posix()
             try:
-                return str(self.client.create_experiment(name, artifact_location=place))
+                return str(self.client.create_experiment(name, place, EXPERIMENT_TAGS))
             except Exception:
                 # The other objective's run may have made it a moment ago
                 found = self.client.get_experiment_by_name(name)
