@@ -175,6 +175,7 @@ def test_mlflow_loads_the_registered_model_and_restores_as_the_file_does(
     assert loaded.metadata.signature.inputs.inputs[0].shape == (-1, size, size, 3)
     client = store.open_client(uri)
     found = client.get_logged_model(loaded.metadata.model_id)
+    assert [output.model_id for output in only_run(uri).outputs.model_outputs] == [found.model_id]
     assert found.params == only_run(uri).data.params
     assert {metric.key: metric.value for metric in found.metrics}["summary/best_validation_psnr"] == 21.5
     assert not [path for path in Path(found.artifact_location).rglob("*") if path.suffix in (".pkl", ".pth", ".bin")]

@@ -24,8 +24,6 @@ RECORD_TAG, MODEL_TAG, WEIGHTS_TAG = "blindface.record", "blindface.model_id", "
 """The first names the run that a record is about, so that none is imported twice."""
 MODEL_VERSIONS_TAG = "mlflow.modelVersions"
 """MLflow's own: with it the page of a model shows its registered version."""
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-"""MLflow's page then opens the experiment with its charts of training instead of its tools for language models."""
 QUIET = (
     "mlflow",
     "mlflow.store.db.utils",
@@ -64,7 +62,7 @@ class Store:
             if self.uri.startswith(SQLITE):
                 place = (Path(self.uri.removeprefix(SQLITE)).resolve().parent / "mlruns" / name).as_posix()
             try:
-                return str(self.client.create_experiment(name, place, EXPERIMENT_TAGS))
+                return str(self.client.create_experiment(name, place))
             except Exception:
                 # The other objective's run may have made it a moment ago
                 found = self.client.get_experiment_by_name(name)
@@ -132,6 +130,8 @@ class Store:
 
     def log_model(self, run: StoredRun, generator: Path, parameters: Mapping[str, str], tags: Mapping[str, str]) -> str:
         """Log the generator's file as a model of the run, with signature and example; returns MLflow's id of it."""
+        from mlflow.entities import LoggedModelOutput
+
         name = f"blindface-{tags.get('objective', 'objective')}"
         text = {key: value[:LONGEST_VALUE] for key, value in tags.items() if not key.startswith("mlflow.")}
         model = self.client.create_logged_model(
@@ -142,6 +142,7 @@ class Store:
             _save_model(folder, generator, model.model_id, run.run_id, tags)
             self.client.log_model_artifacts(model.model_id, str(folder))
         self.client.finalize_logged_model(model.model_id, "READY")
+        self.client.log_outputs(run.run_id, [LoggedModelOutput(model.model_id, step=0)])
         self._register(name, model, run.run_id, tags)
         self.client.set_tag(run.run_id, MODEL_TAG, model.model_id)
         return str(model.model_id)
