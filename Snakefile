@@ -18,6 +18,7 @@ include: "workflow/rules/check.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/restore.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/subgroups.smk"
 include: "workflow/rules/report.smk"
 
 

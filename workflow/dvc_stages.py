@@ -33,7 +33,8 @@ STAGES = {
     "pairs": ("degrade",),
     "check": ("check_data",),
     "train": ("train",),
-    "report": ("restore_steps", "write_report"),
+    "attributes": ("fetch_attributes",),
+    "report": ("restore_steps", "measure_subgroups", "write_report"),
 }
 """Which rules make up a stage; every other rule belongs to `evaluate`."""
 DESCRIPTIONS = {
@@ -44,14 +45,20 @@ DESCRIPTIONS = {
     "pairs": "Blind images by equation (1)",
     "check": "The gate: nothing trains on data that did not pass",
     "train": "Progressive training",
+    "attributes": "Labels of the photographs, for metrics by group",
     EVALUATE: "Restored test part and its metrics",
-    "report": "Tables, figures and the page",
+    "report": "Metrics by group, tables, figures and the page",
 }
 SPLIT_BY_OBJECTIVE = ("pairs", "check", "train", EVALUATE)
 """Stages of which there is one per objective, and one for what both objectives are needed for."""
 FOLDERS = ("fetch_weights",)
 """Rules whose files lie beside their output: DVC keeps the folder."""
-IN_GIT = {"reports/metrics.json": "metrics", "reports/metrics.md": "outs"}
+IN_GIT = {
+    "reports/metrics.json": "metrics",
+    "reports/metrics.md": "outs",
+    "reports/subgroups.csv": "outs",
+    "reports/subgroups.json": "outs",
+}
 """Small results: kept by git, not by DVC's cache; and the list they stand in. So are the tables under reports/plots."""
 FRONT = """\
 # Written by workflow/dvc_stages.py (`make dvc`) from the graph of the rules; tests hold the two together.

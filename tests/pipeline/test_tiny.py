@@ -24,6 +24,8 @@ def test_every_stage_leaves_its_files(first_run):
         "reports/metrics.md",
         "reports/metrics.json",
         "reports/index.html",
+        "reports/subgroups.csv",
+        "reports/subgroups.json",
     ):
         assert (first_run / path).stat().st_size > 0, path
     assert not list(first_run.rglob("*.partial*"))

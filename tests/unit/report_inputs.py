@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import pandas as pd
 import pyarrow as pa
 
 from blindface.files import write_json, write_text
+from blindface.landmarks.pose import mean_shape
+from blindface.landmarks.table import Landmarks, write_landmarks
 from blindface.packed import PackedWriter
-from blindface.params import OBJECTIVES, validate
+from blindface.params import OBJECTIVES, SubgroupsParams, validate
 from blindface.randomness import generator
 from blindface.report import Sources
+from blindface.subgroups.stage import measure_subgroups
+from blindface.subgroups.table import Methods
 
 DRAWN = {"k": pa.int32(), "sigma": pa.float64(), "s": pa.int32(), "delta": pa.float64(), "q": pa.int32()}
 # quality, in dB of PSNR, that makes the synthetic scores plausible
@@ -52,8 +57,8 @@ def face(name: str) -> np.ndarray:
     return image
 
 
-def write_inputs(folder: Path, count: int = 24, epochs: int = 20, seed: int = 5) -> Sources:
-    """Write all inputs of a report of `count` test images and return where they are."""
+def write_inputs(folder: Path, count: int = 24, epochs: int = 20, seed: int = 5, labels: bool = False) -> Sources:
+    """Write all inputs of a report of `count` test images and return where they are; `labels` adds charts by label."""
     params = validate({"fetch": {"source": "embedded"}, "report": {"title": "A report of drawn faces"}})
     ids = [f"Person_{number // 2:03d}/Person_{number // 2:03d}_{number % 2 + 1:04d}" for number in range(count)]
     targets = np.stack([face(name) for name in ids])
@@ -87,12 +92,51 @@ def write_inputs(folder: Path, count: int = 24, epochs: int = 20, seed: int = 5)
             blurred = np.stack([cv2.GaussianBlur(image, (0, 0), 1.6) for image in targets])
             with PackedWriter(restored[method], {"id": pa.string()}, {"image": (128, 128, 3)}) as writer:
                 writer.append({"id": ids}, {"image": blurred})
+    scored = {method: folder / f"{method}.parquet" for method in LEVELS}
+    write_groups(folder, ids, scored, sources.pairs, labels)
     return replace(
         sources,
+        subgroups=folder / "subgroups.csv",
+        groups=folder / "subgroups.json",
         restored=restored,
         scores=[folder / f"{method}.json" for method in LEVELS],
         images=[folder / f"{method}.parquet" for method in LEVELS],
     )
+
+
+def write_groups(
+    folder: Path, ids: list[str], scored: dict[str, Path], pairs: Mapping[str, Path], labelled: bool
+) -> None:
+    """Metrics by group: poses in a row, and perhaps predicted labels by turns."""
+    turns = {"smile": 2, "mouth": 2, "expression": 3, "eyewear": 4, "hat": 6, "ethnic_group": 3, "gender": 2}
+    columns = {"id": pa.string()} | dict.fromkeys((*turns, "gender_second"), pa.string())
+    labels = {name: [f"{name} {place % count}" for place in range(len(ids))] for name, count in turns.items()}
+    with PackedWriter(folder / "labels.parquet", columns, metadata={"source": "predicted"}) as writer:
+        writer.append({"id": ids, **labels, "gender_second": labels["gender"]}, {})
+    count = len(ids)
+    points = np.tile(mean_shape()[:, :2].astype(np.float32) / 2 + 64, (count, 1, 1))
+    kind = np.float32
+    part = Landmarks(
+        found=np.ones(count, bool),
+        points_128=points,
+        points_64=points / 2,
+        box=np.full((count, 4), 64, kind),
+        score=np.ones(count, kind),
+        faces=np.arange(count, dtype=np.int32) % 3 + 1,
+        yaw=np.linspace(-40, 40, count, dtype=kind),
+        pitch=np.linspace(-20, 20, count, dtype=kind),
+    )
+    settings = '{"backend": "pfld", "detector": "yunet"}'
+    write_landmarks(folder / "landmarks.parquet", [(ids, part)], {"settings": settings})
+    sees = {name: "objective2" if name.endswith("2") else "objective1" for name in scored}
+    methods = Methods(
+        {name: pd.read_parquet(path) for name, path in scored.items()},
+        sees,
+        {"objective1": "blind1", "objective2": "blind2"},
+    )
+    params = SubgroupsParams(small=5)
+    files = (folder / "landmarks.parquet", folder / "labels.parquet" if labelled else None, pairs)
+    measure_subgroups(methods, *files, params, 50, 1, folder / "subgroups.csv", folder / "subgroups.json")
 
 
 def _write_targets(path: Path, ids: list[str], images: np.ndarray) -> None:
@@ -125,6 +169,7 @@ def write_scores(folder: Path, method: str, level: float, ids: list[str], draws:
     frame = pd.DataFrame({"id": ids, "psnr": psnr, "ssim": 0.4 + 0.4 * place, "ms_ssim": 0.6 + 0.4 * place})
     frame["lpips_squeeze"] = 0.6 - 0.5 * place - (0 if method.startswith("blind") else 0.2)
     frame["niqe"] = 18 - 12 * place
+    frame["high_frequency_ratio"] = 0.1 if method.startswith("blind") else 0.7
     frame.to_parquet(folder / f"{method}.parquet")
     metrics = {}
     for name, (label, better, protocol) in METRICS.items():

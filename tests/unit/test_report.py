@@ -58,7 +58,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 def command(sources: Sources, output: Path) -> list[str]:
     words = [sys.executable, "-m", "blindface", "report", "--params", PARAMS, "--output", str(output)]
-    for option in ("targets", "split", "skipped"):
+    for option in ("targets", "split", "skipped", "subgroups", "groups"):
         words += [f"--{option}", str(getattr(sources, option))]
     for option in ("pairs", "restored", "steps", "models"):
         for name, path in getattr(sources, option).items():

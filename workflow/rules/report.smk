@@ -11,6 +11,10 @@ FIGURES = {
         for kind in ["convergence", "severity"]
         for objective in OBJECTIVES
     },
+    **{
+        f"subgroups_{issue}": (f"subgroups_{issue}", "both")
+        for issue in ["a", "b", "c", "d", "e", "f"]
+    },
 }
 
 
@@ -27,6 +31,8 @@ rule write_report:
         steps=expand(rules.restore_steps.output.steps, objective=OBJECTIVES),
         scores=expand(rules.evaluate.output.scores, method=METHODS),
         images=expand(rules.evaluate.output.images, method=METHODS),
+        subgroups=rules.measure_subgroups.output.table,
+        groups=rules.measure_subgroups.output.notes,
         code=EXPERIMENT.modules("report"),
     output:
         table=report(
@@ -79,6 +85,7 @@ rule write_report:
             "train",
             "restore",
             "evaluate",
+            "subgroups",
             "report",
         ),
         files=lambda wildcards, input: " ".join(
@@ -97,4 +104,5 @@ rule write_report:
         "Writing the report"
     shell:
         "blindface report --params {params.slice:q} --targets {input.targets} --split {input.split} {params.files}"
-        " --skipped {input.skipped} --benchmarks logs/benchmarks --output reports 2>&1 | tee {log}"
+        " --skipped {input.skipped} --subgroups {input.subgroups} --groups {input.groups}"
+        " --benchmarks logs/benchmarks --output reports 2>&1 | tee {log}"

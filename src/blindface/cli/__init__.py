@@ -8,9 +8,11 @@ Importing a module here registers its commands; heavy libraries are imported ins
 from blindface.cli import params
 from blindface.cli import fetch, photographs, targets, weights, embedded
 from blindface.cli import split, pairs, export, calibrate, landmarks, check
-from blindface.cli import train, tracking, restore, external, evaluate, compare, report, publish
+from blindface.cli import train, tracking, restore, external, evaluate, compare, attributes, subgroups
+from blindface.cli import report, publish
 
 __all__ = [
+    "attributes",
     "calibrate",
     "check",
     "compare",
@@ -27,6 +29,7 @@ __all__ = [
     "report",
     "restore",
     "split",
+    "subgroups",
     "targets",
     "tracking",
     "train",

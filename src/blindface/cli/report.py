@@ -28,6 +28,8 @@ def report(
     skipped: Annotated[Path | None, typer.Option(help="Photographs that were skipped, with reasons.")] = None,
     weights: Annotated[list[Path], typer.Option(help="Manifest of external weights; once per stage.")] = [],
     benchmarks: Annotated[Path | None, typer.Option(help="Folder of Snakemake's benchmark files.")] = None,
+    subgroups: Annotated[Path | None, typer.Option(help="Table of `blindface subgroups`.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="Notes of `blindface subgroups`.")] = None,
     photographs: Annotated[
         bool, typer.Option("--photographs/--no-photographs", help="Show pictures of faces, or leave all of them out.")
     ] = True,
@@ -57,6 +59,8 @@ def report(
         skipped=skipped,
         weights=weights,
         benchmarks=benchmarks,
+        subgroups=subgroups,
+        groups=groups,
     )
     build_report(sources, output, photographs, find_commit())
 

@@ -29,7 +29,7 @@ from blindface.params.data import (
     Part,
     SplitParams,
 )
-from blindface.params.results import EvaluateParams, ReportParams, RestoreParams, TrackParams
+from blindface.params.results import EvaluateParams, ReportParams, RestoreParams, SubgroupsParams, TrackParams
 from blindface.params.training import (
     ObjectiveParams,
     PenaltyParams,
@@ -57,6 +57,7 @@ __all__ = [
     "ReportParams",
     "RestoreParams",
     "SplitParams",
+    "SubgroupsParams",
     "TrackParams",
     "TrainParams",
     "WeightParams",
@@ -77,6 +78,7 @@ class Params(Block):
     train: TrainParams = setting(TrainParams(), "Progressive training.")
     restore: RestoreParams = setting(RestoreParams(), "Restored test images.")
     evaluate: EvaluateParams = setting(EvaluateParams(), "Metrics.")
+    subgroups: SubgroupsParams = setting(SubgroupsParams(), "Metrics by group of images.")
     report: ReportParams = setting(ReportParams(), "Table and page.")
     track: TrackParams = setting(TrackParams(), "MLflow.")
 

@@ -1,10 +1,11 @@
-"""Parameters of the second half of the graph: restore, evaluate, report."""
+"""Parameters of the second half of the graph: restore, evaluate, subgroups, report."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from blindface.params.base import Block, setting
 from blindface.params.data import Interpolation, Objective
@@ -91,6 +92,34 @@ class EvaluateParams(Block):
     bootstrap: int = setting(1000, "Resamples of the 95 % intervals of the per-image means.", ge=0, le=100_000)
     seed: int = setting(2024, "Seed of the resamples.", ge=0)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: the GPU where there is one.")
+
+
+Bounds = Annotated[tuple[float, ...], Field(min_length=1, max_length=9)]
+
+
+class SubgroupsParams(Block):
+    """The tables by group: where labels come from, and where one group ends and the next begins."""
+
+    attributes: Literal["auto", "official", "predicted", "none"] = setting(
+        "auto",
+        "Labels of the photographs: LFW's official attribute scores, those predicted by other models, or none. "
+        "auto: the first of these that can be had; for the embedded set, what its faces were drawn from.",
+    )
+    small: int = setting(30, "Groups of fewer images are marked as small.", unit="images", ge=2, le=10_000)
+    yaw: Bounds = setting((10.0, 20.0, 30.0), "Bounds of the groups by yaw, to either side.", unit="degrees")
+    pitch: float = setting(10.0, "Pitch, from the median of the images, that is up or down.", unit="degrees", gt=0)
+    mouth: Bounds = setting(
+        (0.08, 0.15), "Bounds of the groups by the gap between the lips.", unit="inter-ocular distances"
+    )
+    bins: int = setting(5, "Groups of equal width by the strength of a degradation.", ge=2, le=20)
+
+    @model_validator(mode="after")
+    def _bounds_rise(self) -> SubgroupsParams:
+        for name in ("yaw", "mouth"):
+            bounds = getattr(self, name)
+            if bounds[0] <= 0 or any(low >= high for low, high in pairwise(bounds)):
+                raise ValueError(f"{name} must be positive bounds in rising order, got {list(bounds)}")
+        return self
 
 
 class ReportParams(Block):

@@ -22,6 +22,7 @@ from blindface.report import facts, figures
 from blindface.report.analysis import severity_table
 from blindface.report.catalogue import METHODS, PAPER, meaning_of
 from blindface.report.differences import difference_frame
+from blindface.report.groups import groups_text, read_groups
 from blindface.report.material import Material, Sources, gather
 from blindface.report.page import write_page
 from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
@@ -71,6 +72,9 @@ def metrics_text(material: Material, findings: Findings) -> str:
         lines += _section("Per image", PER_IMAGE, per_image(scores))
         lines += _section("Paired differences", PAIRED, difference_table(findings.differences))
         lines += _protocols(material)
+    groups = read_groups(material.sources.subgroups, material.sources.groups)
+    if groups is not None:
+        lines += groups_text(material, groups)
     lines += ["", "## What was run", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in facts.run_facts(material)]
     if material.lacks:

@@ -3,6 +3,7 @@
     metrics                  every metric of every method, the paper's beside ours
     convergence_<objective>  loss terms, critic's gap and validation PSNR over the epochs
     severity_<objective>     PSNR and LPIPS by the strength of each degradation
+    subgroups_<issue>        the paper's critical issues a to f, by group of images
     examples                 blind, restored and target of both objectives and the sequence     (pictures of faces)
     progressive              outputs of the three steps                                         (pictures of faces)
     degradations             blind images from mild to strong with their drawn parameters       (pictures of faces)
@@ -35,11 +36,18 @@ from blindface.report.charts import (
     metric_size,
     terms_of,
 )
+from blindface.report.group_charts import NAMES as GROUP_CHARTS
+from blindface.report.group_charts import issue_figure
+from blindface.report.groups import read_groups
 from blindface.report.material import Material
 from blindface.report.scores import find, label_of, rows_of
 from blindface.report.style import LINE_MARGINS, LINE_SIZE, add_key, colour, panels, save
 
-CHARTS = ("metrics", *(f"{kind}_{name}" for kind in ("convergence", "severity") for name in OBJECTIVES))
+CHARTS = (
+    "metrics",
+    *(f"{kind}_{name}" for kind in ("convergence", "severity") for name in OBJECTIVES),
+    *GROUP_CHARTS,
+)
 PICTURES = ("examples", "progressive", "degradations")
 """Names of the figures: without and with pictures of faces."""
 
@@ -50,6 +58,9 @@ def write_figures(material: Material, folder: Path, photographs: bool = True) ->
     for objective in OBJECTIVES:
         save(convergence_figure(material, objective), folder, f"convergence_{objective}")
         save(severity_figure(material, objective), folder, f"severity_{objective}")
+    groups = read_groups(material.sources.subgroups, material.sources.groups)
+    for name in GROUP_CHARTS:
+        save(issue_figure(material, groups, name.removeprefix("subgroups_")), folder, name)
     drawn = {"examples": montage.examples, "progressive": montage.progressive, "degradations": montage.degradations}
     for name, draw in drawn.items():
         if photographs:

@@ -43,6 +43,8 @@ class Sources:
     skipped: Path | None = None
     weights: Sequence[Path] = ()
     benchmarks: Path | None = None
+    subgroups: Path | None = None
+    groups: Path | None = None
 
 
 @dataclass
@@ -129,6 +131,8 @@ def gather(sources: Sources, photographs: bool = True) -> Material:
     for objective in OBJECTIVES:
         _read_objective(material, objective)
     _read_data(material)
+    if not (sources.subgroups and sources.subgroups.exists() and sources.groups and sources.groups.exists()):
+        material.lack("No metrics by group of images: run blindface subgroups for the paper's critical issues.")
     if photographs:
         _note_missing_pictures(material)
     return material

@@ -24,6 +24,7 @@ from blindface.report.charts import (
 )
 from blindface.report.durations import read_durations
 from blindface.report.figures import METRICS_CAPTION, severity_panels, title_of
+from blindface.report.group_page import group_context
 from blindface.report.material import Material, hashes
 from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
 from blindface.report.scores import arrow, find, rows_of
@@ -78,6 +79,7 @@ def write_page(material: Material, findings: Findings, photographs: bool, commit
         "metrics_caption": METRICS_CAPTION,
         **_tables(material, findings),
         **_charts(material),
+        "groups": group_context(material),
         "examples": cards.example_groups(material) if photographs else [],
         "side_by_side": cards.side_by_side_groups(material) if photographs else [],
         "progressive": cards.step_groups(material) if photographs else [],
