@@ -239,6 +239,17 @@ def test_a_run_that_was_left_goes_on_as_the_same_run(
     assert len(everything(uri)["points"]["system/cpu_utilization_percentage"]) == 2
 
 
+def test_what_a_continuation_may_change_does_not_make_another_run_of_it() -> None:
+    from blindface.training.checkpoint import MAY_DIFFER
+
+    assert {f"params.{name}" for name in record.MAY_CHANGE} == set(MAY_DIFFER)
+    train = FACTS["params"]["train"]
+    elsewhere = {**FACTS, "code": "newer", "params": {"train": {**train, "device": "cuda", "checkpoint_seconds": 5.0}}}
+    assert record.record_key(elsewhere) == record.record_key(FACTS)
+    other = {**FACTS, "params": {"train": {**train, "epochs": 3}}}
+    assert record.record_key(other) != record.record_key(FACTS)
+
+
 def test_a_fresh_run_leaves_nothing_of_an_earlier_one_to_be_tracked(model: Path) -> None:
     start_tracking(None, model, FACTS, fresh=True)
     assert not (model / "system.jsonl").exists()

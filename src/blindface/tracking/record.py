@@ -31,6 +31,10 @@ NO_PARAMETERS = ("train.checkpoint_seconds", "train.checkpoints", "train.validat
 """They move no weight: `run.json` holds them, the comparison of runs need not."""
 
 
+MAY_CHANGE = ("train.device", "train.processes", "train.checkpoint_seconds", "train.checkpoints")
+"""Parameters that may change while a run goes on, as `training.checkpoint` allows."""
+
+
 class Point(NamedTuple):
     """A number at a moment: name, value, milliseconds since 1970, and the place on MLflow's step axis."""
 
@@ -41,8 +45,13 @@ class Point(NamedTuple):
 
 
 def record_key(facts: Mapping[str, Any]) -> str:
-    """What tells runs apart, known from their start: objective, parameters, data, code and the time of the start."""
-    parts = {name: facts.get(name) for name in ("objective", "params", "data", "code", "started")}
+    """What tells runs apart, known from their start: objective, parameters, data and the time of the start.
+
+    Not the code, nor what a continuation may change: a run that goes on elsewhere stays the same run.
+    """
+    parts = {name: facts.get(name) for name in ("objective", "data", "started")}
+    params = flatten(facts.get("params") or {})
+    parts["params"] = {name: value for name, value in params.items() if name not in MAY_CHANGE}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
