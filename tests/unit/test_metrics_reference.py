@@ -107,3 +107,15 @@ def test_niqe_of_photographs_agrees_with_pyiqa_but_for_flat_backgrounds_and_luma
         assert abs(difference.mean().item()) < 0.15
     assert niqe(sharp, model).mean() < niqe(blurred, model).mean()
     assert torch.isfinite(niqe(sharp, model)).all()
+
+
+@pytest.mark.mirror
+def test_niqe_of_a_public_photograph_is_that_of_pyiqa(mirror: Path) -> None:
+    data = pytest.importorskip("skimage.data")
+    # Eileen Collins, NASA, public domain: 25 blocks, few flat windows
+    picture = data.astronaut()[None]
+    path = mirror / "weights" / "niqe_modelparameters.mat"
+    value = niqe(picture, PristineModel.load(path)).item()
+    assert value == pytest.approx(PyiqaMetric("niqe", path)(picture).item(), abs=3e-3)
+    # our value, so that a later change of the method is noticed
+    assert value == pytest.approx(3.0602, abs=1e-4)

@@ -53,7 +53,17 @@ def half_bicubic(size: int) -> torch.Tensor:
 
 def apply(rows: torch.Tensor, columns: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     """Filter float64 images (..., H, W) by `rows` (H', H) and `columns` (W', W): (..., H', W')."""
-    return rows.to(images.device) @ images @ columns.to(images.device).T
+    return _placed(rows, images.device) @ images @ _placed(columns, images.device).T
+
+
+def _placed(matrix: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The matrix on the device; copied there once, because every copy from ordinary memory makes a GPU wait."""
+    if matrix.device == device:
+        return matrix
+    copies: dict[torch.device, torch.Tensor] = matrix.__dict__.setdefault("copies", {})
+    if device not in copies:
+        copies[device] = matrix.to(device)
+    return copies[device]
 
 
 def _gaussian(window: int, sigma: float) -> torch.Tensor:

@@ -19,9 +19,9 @@ Name = Literal["psnr", "ssim", "ssimc", "ms_ssim", "niqe"]
 
 
 class PyiqaMetric:
-    """One metric of pyiqa on the CPU. Errors: InputError where pyiqa is not installed."""
+    """One metric of pyiqa, by default on the CPU. Errors: InputError where pyiqa is not installed."""
 
-    def __init__(self, name: Name, pristine: Path | None = None) -> None:
+    def __init__(self, name: Name, pristine: Path | None = None, device: torch.device | None = None) -> None:
         from blindface.torchvision_repair import repair
 
         repair()
@@ -30,7 +30,7 @@ class PyiqaMetric:
         except ImportError as error:
             raise InputError("pyiqa is not installed: pip install 'blindface[paper]' (non-commercial use)") from error
         extra = {"pretrained_model_path": str(pristine)} if pristine else {}
-        self.metric: Any = pyiqa.create_metric(name, device=torch.device("cpu"), **extra)
+        self.metric: Any = pyiqa.create_metric(name, device=device or torch.device("cpu"), **extra)
 
     def __call__(self, images: Stack, targets: Stack | None = None) -> torch.Tensor:
         """One value per image of uint8 stacks (N, H, W, 3): float64 (N,)."""
