@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 
 from blindface.images import Image, resize, to_unit
 from blindface.metrics.ms_ssim import ms_ssim
-from blindface.metrics.niqe import PristineModel, niqe
+from blindface.metrics.niqe import PristineModel, _normalised, niqe
 from blindface.metrics.psnr import psnr
 from blindface.metrics.reference import PyiqaMetric
 from blindface.metrics.ssim import similarity_maps, ssim, ssim_y
@@ -107,6 +107,15 @@ def test_niqe_of_photographs_agrees_with_pyiqa_but_for_flat_backgrounds_and_luma
         assert abs(difference.mean().item()) < 0.15
     assert niqe(sharp, model).mean() < niqe(blurred, model).mean()
     assert torch.isfinite(niqe(sharp, model)).all()
+
+
+def test_flat_places_have_no_contrast_here_and_a_negative_one_in_pyiqa() -> None:
+    from pyiqa.archs.func_util import normalize_img_with_gauss
+
+    # a float32 window whose weights sum to 1 + 1e-8: the reason for most of the differences on photographs
+    flat = torch.full((1, 1, 96, 96), 200.0, dtype=torch.float64)
+    assert (normalize_img_with_gauss(flat, padding="replicate") < 0).all()
+    assert (_normalised(flat) == 0).all()
 
 
 @pytest.mark.mirror
