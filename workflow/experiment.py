@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 import os
 import sys
@@ -82,12 +81,11 @@ class Experiment:
 
     def folder_state(self) -> str:
         """What changes when the folder of photographs does; empty for other sources."""
-        folder = self.values["fetch"]["folder"]
-        if self.values["fetch"]["source"] != "folder":
-            return ""
-        from blindface.photographs.sources import folder_state
+        return folder_state(self.values["fetch"]["folder"]) if self.values["fetch"]["source"] == "folder" else ""
 
-        return folder_state(Path(folder).expanduser())
+    def external_state(self, method: str) -> str:
+        """What changes when the folder that an external method restored does."""
+        return folder_state(self.external[method]["folder"])
 
     @property
     def mirror(self) -> str:
@@ -164,11 +162,10 @@ class Experiment:
 
 
 def folder_state(folder: str) -> str:
-    """A digest of the names, sizes and times of a folder's files, so that a changed file makes its rule run again."""
-    place = Path(folder).expanduser()
-    files = sorted(path for path in place.rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(place)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    """A hash of the names, sizes and times of a folder's images."""
+    from blindface.photographs import sources
+
+    return sources.folder_state(Path(folder).expanduser())
 
 
 def _other(objective: str) -> str:

@@ -1,5 +1,5 @@
 # What all rules share: checked parameters, their slices, and the source modules behind each stage.
-from experiment import WEIGHTS_KEYS, Experiment, folder_state, prepare_environment
+from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
 
 prepare_environment(workflow.basedir)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)

@@ -66,7 +66,7 @@ rule import_external:
         runtime="30m",
     params:
         folder=lambda wildcards: EXTERNAL[wildcards.method]["folder"],
-        state=lambda wildcards: folder_state(EXTERNAL[wildcards.method]["folder"]),
+        state=lambda wildcards: EXPERIMENT.external_state(wildcards.method),
     message:
         "Reading what {wildcards.method} restored"
     shell:
