@@ -99,7 +99,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _whole(folder: Path, arguments: argparse.Namespace, weights: Weights) -> dict[str, Any]:
-    """A whole evaluation, after one of 32 pictures that warms libraries and GPU up."""
+    """A whole evaluation, after one of a few pictures that warms libraries and GPU up."""
     params = load_params([LIGHT, f'{{"evaluate": {{"device": "{arguments.device}"}}}}'])
 
     def run(files: dict[str, Path]) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _whole(folder: Path, arguments: argparse.Namespace, weights: Weights) -> dic
         )
 
     given = {name: getattr(arguments, name) for name in ("restored", "targets", "landmarks")}
-    run(_write(folder / "warm", 32))
+    run(_write(folder / "warm", min(32, arguments.images)))
     files = given if given["restored"] else _write(folder / "all", arguments.images)
     count = count_rows(files["restored"])
     start, busy = time.perf_counter(), time.process_time()
@@ -150,7 +150,7 @@ def _write(folder: Path, count: int) -> dict[str, Path]:
         "found": True,
         "points_128": points.ravel(),
         "points_64": (points / 2).ravel(),
-        "box": np.float32([30, 30, 98, 112]),
+        "box": np.array([30, 30, 98, 112], np.float32),
         "score": 1.0,
         "faces": 1,
     }
@@ -200,10 +200,11 @@ def _compare(count: int, device: torch.device, weights: Weights, images: int) ->
 @contextmanager
 def _synchronised(device: torch.device) -> Iterator[None]:
     """What a GPU was given is done at the begin and at the end."""
-    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    wait()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
     yield
-    wait()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def milliseconds(work: Work, count: int, step: int, device: torch.device) -> float:
