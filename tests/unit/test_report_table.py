@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from blindface.errors import InputError
 from blindface.files import write_json
-from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES
+from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES, method_of
 from blindface.report.differences import Difference
 from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
 from blindface.report.scores import Metric, Scores, decimals, deviation, interval, read_scores
@@ -136,10 +138,24 @@ def test_a_difference_is_judged_by_its_interval_and_the_metrics_direction(better
     assert str(table.rows[0].cells[0]) == text
 
 
-def test_other_methods_follow_the_known_ones():
-    table = same_protocol({"gfpgan": scores_of("gfpgan", psnr_batch=metric("psnr_batch", 23.0))})
-    assert [row.label for row in table.rows][-2:] == ["sequence: 1, then 2", "gfpgan"]
+def test_methods_stand_by_the_inputs_they_saw_and_optional_ones_only_where_they_are_scored():
+    scores = {name: scores_of(name, psnr_batch=metric("psnr_batch", 23.0)) for name in ("theirs", "mae1", "gfpgan")}
+    scores["theirs"] = replace(scores["theirs"], objective="objective1")
+    scores["objective1"] = scores_of("objective1", psnr_batch=metric("psnr_batch", 22.0))
+    table = same_protocol(scores)
+    assert [row.label for row in table.rows] == [
+        "blind 16×16",
+        "objective 1, MAE only",
+        "objective 1",
+        "sequence: 1, then 2",
+        "theirs",
+        "blind 128×128",
+        "objective 2",
+        "gfpgan",
+    ]
     assert cells(table, "gfpgan")[0] == "23.00"
+    assert method_of("theirs", {"theirs": "objective1"}).blind == "blind1"
+    assert {row.label for row in table.rows if row.cells[0].best} == {"objective 1, MAE only"}
 
 
 def test_markdown_rows_are_as_long_as_the_header():

@@ -20,7 +20,7 @@ from blindface.files import write_json, write_text
 from blindface.params import OBJECTIVES
 from blindface.report import facts, figures
 from blindface.report.analysis import severity_table
-from blindface.report.catalogue import METHODS, PAPER, meaning_of
+from blindface.report.catalogue import PAPER, meaning_of
 from blindface.report.differences import difference_frame
 from blindface.report.groups import groups_text, read_groups
 from blindface.report.material import Material, Sources, gather
@@ -124,7 +124,7 @@ def _write_plots(material: Material, findings: Findings, folder: Path) -> None:
     for objective in OBJECTIVES:
         history = material.history.get(objective, pd.DataFrame(columns=["epoch", "step"]))
         _write_csv(history, folder / f"convergence_{objective}.csv")
-    pairs = [(str(method.objective), method.name) for method in METHODS]
+    pairs = [(str(method.objective), method.name) for method in material.rows(material.per_image)]
     _write_csv(severity_table(material.per_image, dict(material.draws), pairs), folder / "severity.csv")
 
 

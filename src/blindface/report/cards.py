@@ -15,13 +15,13 @@ from PIL import Image as Pillow
 from blindface.images import Image
 from blindface.params import OBJECTIVES, DegradationParams, Objective
 from blindface.report.analysis import Example, choose_examples, mildest_to_strongest, random_ids, relative
-from blindface.report.catalogue import DRAWS, METHODS, method_of
+from blindface.report.catalogue import DRAWS
 from blindface.report.figures import title_of
 from blindface.report.material import Material
 from blindface.report.montage import draw_text
-from blindface.report.scores import Scores, decimals, label_of, rows_of
+from blindface.report.scores import Scores, decimals, label_of
 
-SEQUENCE_EXAMPLES = 4
+FURTHER_EXAMPLES = 4
 STEP_EXAMPLES = 3
 STRIPS = 3
 DEGRADED_EXAMPLES = 6
@@ -60,19 +60,19 @@ class Card:
 def example_groups(material: Material) -> list[dict[str, Any]]:
     """Per method its cards: best, median, worst and random test images."""
     groups = []
-    for method in METHODS:
-        if method.name == method.blind or method.objective is None or method.name not in material.sources.restored:
+    for method in material.rows(material.sources.restored):
+        if method.baseline or method.objective is None:
             continue
         count = material.params.report.examples
         frame = material.per_image.get(method.name)
         if frame is None:
             frame = pd.DataFrame({"id": material.test_ids()})
-        if method.name == "sequence":
-            count = min(count, SEQUENCE_EXAMPLES)
+        if method.name != method.objective:
+            count = min(count, FURTHER_EXAMPLES)
         chosen = choose_examples(frame, count, material.params.report.seed, method.name)
         cards = _cards(material, method.name, method.objective, chosen)
         if cards:
-            title = method.label.capitalize() if method.name == "sequence" else title_of(method.name)
+            title = title_of(method.name) if method.name in OBJECTIVES else method.label
             groups.append({"name": method.name, "title": title, "cards": cards})
     return groups
 
@@ -129,10 +129,9 @@ def side_by_side_groups(material: Material) -> list[dict[str, Any]]:
     groups = []
     ids = random_ids(material.test_ids(), STRIPS, material.params.report.seed, "side by side")
     for objective in OBJECTIVES:
-        names = [name for name in material.sources.restored if method_of(name).objective == objective]
-        names = [method.name for method in rows_of(dict.fromkeys(names)) if method.name in names]
-        restored = {name: material.pictures("restored", name, ids) for name in names if name != method_of(name).blind}
-        stacks = {method_of(name).label: stack for name, stack in restored.items() if stack is not None}
+        methods = [m for m in material.rows(material.sources.restored) if m.objective == objective and m.restores]
+        restored = {method.label: material.pictures("restored", method.name, ids) for method in methods}
+        stacks = {label: stack for label, stack in restored.items() if stack is not None}
         if len(stacks) > 1:
             blind, target = material.pictures("blind", objective, ids), material.pictures("target", "", ids)
             groups.append(_strips(objective, {"blind": blind, **stacks, "original": target}, len(ids)))

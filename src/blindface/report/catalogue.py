@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from blindface.params import Objective
 
@@ -16,39 +17,68 @@ PAPER = (
 
 @dataclass(frozen=True)
 class Method:
-    """One row: its name in file names, its label, the objective whose inputs it sees, the row it starts from."""
+    """One row: its name in file names, its label, the objective whose inputs it sees, the row it starts from.
+
+    `what` says in plain words what it is.
+    """
 
     name: str
     label: str
     objective: Objective | None
     blind: str | None
+    what: str = "what another program made of our blind images"
 
+    @property
+    def restores(self) -> bool:
+        """False for the blind inputs themselves."""
+        return self.name != self.blind
+
+    @property
+    def baseline(self) -> bool:
+        """Whether it is there to be compared with, not for its own sake."""
+        return self.name.rstrip("12") in ("blind", "classical", "mae")
+
+
+CLASSICAL = "a denoiser without learning (non-local means), enlarged by Lanczos; its strength is chosen on other images"
+PARALLEL = "objective 2 blended with objective 1 on the reduced image; the blend is chosen on other images"
 
 METHODS = (
-    Method("blind1", "blind 16×16", "objective1", "blind1"),
-    Method("objective1", "objective 1", "objective1", "blind1"),
-    Method("blind2", "blind 128×128", "objective2", "blind2"),
-    Method("objective2", "objective 2", "objective2", "blind2"),
-    Method("sequence", "sequence: 1, then 2", "objective1", "blind1"),
+    Method("blind1", "blind 16×16", "objective1", "blind1", "the degraded image itself, enlarged to 128×128"),
+    Method("classical1", "classical, 16×16", "objective1", "blind1", CLASSICAL),
+    Method("mae1", "objective 1, MAE only", "objective1", "blind1", "the same generator, trained for pixels alone"),
+    Method("objective1", "objective 1", "objective1", "blind1", "the model that makes 128×128 pixels out of 16×16"),
+    Method("sequence", "sequence: 1, then 2", "objective1", "blind1", "objective 1's output through objective 2"),
+    Method("blind2", "blind 128×128", "objective2", "blind2", "the degraded image itself"),
+    Method("classical2", "classical, 128×128", "objective2", "blind2", CLASSICAL),
+    Method("mae2", "objective 2, MAE only", "objective2", "blind2", "the same generator, trained for pixels alone"),
+    Method("objective2", "objective 2", "objective2", "blind2", "the model that restores images of 128×128"),
+    Method("parallel", "parallel: 2 with 1", "objective2", "blind2", PARALLEL),
 )
-"""The rows of the table in order; scores of any other method follow below them."""
+"""Every method of ours, in the order of the table."""
 
-OPTIONAL = (
-    Method("classical1", "non-local means, Lanczos (16×16)", "objective1", "blind1"),
-    Method("mae1", "objective 1, MAE only", "objective1", "blind1"),
-    Method("classical2", "non-local means (128×128)", "objective2", "blind2"),
-    Method("mae2", "objective 2, MAE only", "objective2", "blind2"),
-    Method("parallel", "parallel: 2 blended with 1", "objective2", "blind2"),
-)
-"""Methods that parameters turn on (`restore.methods`): known where they are scored, not missed where they are not."""
-
-RESTORERS = tuple(method for method in METHODS if method.name != method.blind)
-"""Methods that restore, as opposed to the blind inputs."""
+ALWAYS = ("blind1", "objective1", "sequence", "blind2", "objective2")
+"""The methods that are missed where they are not scored; the others are rows where they are."""
 
 
-def method_of(name: str) -> Method:
-    """The known method of that name, or one for an external method, whose inputs are not known."""
-    return next((method for method in (*METHODS, *OPTIONAL) if method.name == name), Method(name, name, None, None))
+def method_of(name: str, external: Mapping[str, Objective] = MappingProxyType({})) -> Method:
+    """The known method of that name, or an external one, by whose inputs it saw where that is known."""
+    objective = external.get(name)
+    blind = f"blind{objective[-1]}" if objective else None
+    return next((method for method in METHODS if method.name == name), Method(name, name, objective, blind))
+
+
+def rows(names: Iterable[str], external: Mapping[str, Objective] = MappingProxyType({})) -> list[Method]:
+    """The methods of these names in the order of the table: by the inputs they saw, ours before external ones."""
+    known = [method.name for method in METHODS]
+
+    def place(method: Method) -> tuple[str, int, str]:
+        return (
+            method.objective or "unknown",
+            known.index(method.name) if method.name in known else len(known),
+            method.name,
+        )
+
+    return sorted((method_of(name, external) for name in dict.fromkeys(names)), key=place)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from blindface.report.analysis import SMALL, Bin
-from blindface.report.catalogue import DRAWS, PAPER_VALUES, Method, PaperMetric
+from blindface.report.catalogue import DRAWS, PAPER_VALUES, Method, PaperMetric, method_of
 from blindface.report.material import numeric
 from blindface.report.scores import Scores, arrow
 from blindface.report.style import LINE_MARGINS, PALETTE, Margins, colour, label_ends, set_title
@@ -101,10 +101,14 @@ def draw_severity(
         centres = [part.centre for part in bins]
         means = [part.mean for part in bins]
         tint = colour(method)
-        axes.fill_between(centres, [b.low95 for b in bins], [b.high95 for b in bins], color=tint, alpha=0.16, lw=0)
-        axes.plot(centres, means, color=tint)
+        aside = (
+            method_of(method).baseline and method_of(method).restores
+        )  # thinner, without a band: fewer lines to read
+        if not aside:
+            axes.fill_between(centres, [b.low95 for b in bins], [b.high95 for b in bins], color=tint, alpha=0.16, lw=0)
+        axes.plot(centres, means, color=tint, linewidth=0.9 if aside else None)
         faces = [PALETTE["paper"] if part.count < SMALL else tint for part in bins]
-        axes.scatter(centres, means, s=17, c=faces, edgecolors=tint, linewidths=1, zorder=3)
+        axes.scatter(centres, means, s=7 if aside else 17, c=faces, edgecolors=tint, linewidths=1, zorder=3)
     symbol, meaning, rising = DRAWS[parameter]
     set_title(axes, f"{metric} by {meaning}", SEVERITY_MARGINS[0])
     axes.set_xlabel(f"{symbol}   (stronger →)" if rising else f"(← stronger)   {symbol}")

@@ -58,7 +58,7 @@ def differences(material: Material) -> list[Difference]:
 
 
 def _compared(methods: Iterable[Method]) -> Iterator[tuple[str, str]]:
-    known = [method for method in methods if method.objective is not None and method.name != method.blind]
+    known = [method for method in methods if method.objective is not None and method.restores]
     for method in known:
         if method.blind is not None:
             yield method.name, method.blind

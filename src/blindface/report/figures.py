@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from blindface.params import OBJECTIVES, Objective
 from blindface.report import montage
 from blindface.report.analysis import Bin, by_strength, join_draws, ranking_metric
-from blindface.report.catalogue import DRAWS, METHODS, PAPER_METRICS
+from blindface.report.catalogue import DRAWS, PAPER_METRICS
 from blindface.report.charts import (
     METRIC_MARGINS,
     SEVERITY_MARGINS,
@@ -127,7 +127,7 @@ class Severity:
 
 def severity_panels(material: Material, objective: Objective) -> Iterator[Severity]:
     """Yield the panels of PSNR, then of LPIPS, for each of the five parameters."""
-    methods = [m for m in METHODS if m.objective == objective and m.name in material.per_image]
+    methods = [method for method in material.rows(material.per_image) if method.objective == objective]
     draws = material.draws.get(objective)
     if draws is None or not methods:
         return

@@ -5,8 +5,8 @@ A file that is there and broken is still an error (InputError): it would make th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from blindface.errors import InputError
 from blindface.files import read_json, sha256_file
 from blindface.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
-from blindface.report.catalogue import METHODS, RESTORERS
+from blindface.report.catalogue import ALWAYS, Method, method_of, rows
 from blindface.report.scores import Scores, read_scores
 from blindface.tracking import TrackedRun, read_note
 
@@ -70,6 +70,15 @@ class Material:
     def params(self) -> Params:
         """The experiment's parameters."""
         return self.sources.params
+
+    @property
+    def external(self) -> dict[str, Objective]:
+        """Whose inputs each external method saw."""
+        return {method.name: method.objective for method in self.params.restore.external}
+
+    def rows(self, names: Iterable[str]) -> list[Method]:
+        """These methods in the order of the table."""
+        return rows(names, self.external)
 
     def pictures(self, kind: str, name: str, ids: Sequence[str]) -> Image | None:
         """Images (N, H, W, 3) uint8 of the ids: kind 'target', 'blind' (by objective) or 'restored' (by method).
@@ -142,10 +151,10 @@ def _read_scores(material: Material) -> None:
     for path in material.sources.scores:
         if path.exists():
             scores = read_scores(path)
-            material.scores[scores.method] = scores
+            material.scores[scores.method] = replace(scores, objective=material.external.get(scores.method))
         else:
             material.lack(f"{path} is missing: the row '{path.stem}' has no numbers.")
-    absent = [method.label for method in METHODS if method.name not in material.scores]
+    absent = [method_of(name).label for name in ALWAYS if name not in material.scores]
     if absent:
         material.lack(f"No scores of {', '.join(absent)}.")
 
@@ -226,7 +235,8 @@ def _add_counts(known: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 def _note_missing_pictures(material: Material) -> None:
     restored = material.sources.restored
-    absent = [m.label for m in RESTORERS if m.name not in restored or not restored[m.name].exists()]
+    wanted = [method for method in material.rows([*ALWAYS, *restored]) if method.restores]
+    absent = [m.label for m in wanted if m.name not in restored or not restored[m.name].exists()]
     if absent:
         material.lack(f"No restored images of {', '.join(absent)}.")
     steps = material.sources.steps

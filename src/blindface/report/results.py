@@ -133,7 +133,7 @@ def _ours(scores: Mapping[str, Scores], name: str | None, reading: Reading) -> F
     metrics = {method: score.metrics[name] for method, score in scores.items() if name and name in score.metrics}
     column = {method: reading.value(metric) for method, metric in metrics.items()}
     places = decimals(column.values())
-    best = _best(column, next((metric.better for metric in metrics.values()), "higher"))
+    best = _best(rows_of(scores), column, next((metric.better for metric in metrics.values()), "higher"))
 
     def cell(method: Method, notes: Notes) -> Cell:
         metric = _look_up(scores, method, name)
@@ -146,13 +146,13 @@ def _ours(scores: Mapping[str, Scores], name: str | None, reading: Reading) -> F
     return cell
 
 
-def _best(column: Mapping[str, float | None], better: str) -> set[str]:
-    """The best of the methods that saw the same inputs, where two or more of them restore."""
+def _best(methods: Sequence[Method], column: Mapping[str, float | None], better: str) -> set[str]:
+    """The best of the methods that saw the same inputs, where two or more of them have a number."""
     inputs: dict[str, dict[str, float]] = {}
-    for name, value in column.items():
-        blind = method_of(name).blind
-        if blind is not None and value is not None:
-            inputs.setdefault(blind, {})[name] = value
+    for method in methods:
+        value = column.get(method.name)
+        if method.blind is not None and value is not None:
+            inputs.setdefault(method.blind, {})[method.name] = value
     choose = max if better == "higher" else min
     return {choose(values, key=values.__getitem__) for values in inputs.values() if len(values) > 1}
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from blindface.errors import InputError
 from blindface.files import read_json
-from blindface.report.catalogue import METHODS, Method, method_of
+from blindface.params import Objective
+from blindface.report.catalogue import ALWAYS, Method, rows
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of one method."""
+    """The scores of one method; `objective` says whose inputs an external method saw."""
 
     method: str
     images: int
@@ -43,6 +44,7 @@ class Scores:
     metrics: Mapping[str, Metric]
     backbones: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
+    objective: Objective | None = None
 
 
 def read_scores(path: Path) -> Scores:
@@ -83,10 +85,10 @@ def _number(value: Any) -> float | None:
     return None if value is None or not math.isfinite(float(value)) else float(value)
 
 
-def rows_of(scores: Iterable[str]) -> list[Method]:
-    """The methods of the table: the known rows always, others of these names after them."""
-    known = {method.name for method in METHODS}
-    return [*METHODS, *(method_of(name) for name in sorted(scores) if name not in known)]
+def rows_of(scores: Mapping[str, Scores]) -> list[Method]:
+    """The methods of the table: those that are always there, and all others that are scored."""
+    external = {name: score.objective for name, score in scores.items() if score.objective is not None}
+    return rows([*ALWAYS, *scores], external)
 
 
 def find(scores: Mapping[str, Scores], names: Sequence[str], prefixes: Sequence[str] = ()) -> str | None:
