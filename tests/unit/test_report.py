@@ -14,16 +14,19 @@ from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from blindface.cli.report import named_paths
 from blindface.errors import InputError
+from blindface.packed import PackedWriter
 from blindface.params import OBJECTIVES, Params, load_params
 from blindface.report import Sources, build_report
 from blindface.report.durations import read_durations
 from blindface.report.facts import run_facts
 from blindface.report.figures import CHARTS, PICTURES
-from blindface.report.material import gather, hashes
+from blindface.report.material import Material, gather, hashes
 from blindface.report.page import DARK
 from blindface.report.style import PALETTE
 from blindface.tracking import TrackedRun
@@ -254,6 +257,22 @@ def test_the_run_of_mlflow_is_named_without_the_address_of_the_store(sources, tm
     write_note(tmp_path / "objective1", run)
     text = dict(run_facts(gather(replace(sources, models=models))))["MLflow runs"]
     assert text == "objective 1: 0123abcd (objective1 on 2 May, experiment faces)"
+
+
+def test_what_a_method_chose_on_the_validation_part_is_said(tmp_path):
+    chosen = {
+        "what": "weight of objective 2 in the blend",
+        "value": 0.75,
+        "criterion": "psnr",
+        "images": 8,
+        "means": {},
+    }
+    path = tmp_path / "parallel.parquet"
+    with PackedWriter(path, {"id": pa.string()}, {"image": (8, 8, 3)}, {"chosen": json.dumps(chosen)}) as writer:
+        writer.append({"id": ["a"]}, {"image": np.zeros((1, 8, 8, 3), np.uint8)})
+    material = Material(Sources(Params(), restored={"parallel": path}))
+    assert material.chosen("parallel") == "weight of objective 2 in the blend: 0.75, by psnr on 8 validation images"
+    assert material.chosen("objective1") == ""
 
 
 def test_missing_pieces_of_every_kind_are_named(sources):

@@ -142,6 +142,7 @@ MEANINGS = {
     "fid": "how far all restored images together are from all originals, in the features of a network; 0 is identical",
     "frechet": "how far all restored faces together are from all originals, in the features of a face network",
     "identity": "whether a face network takes both for the same person; 1 is the same face",
+    "landmark_distance": "how far eyes, nose and mouth are from where they are in the original; 0 is in place",
     "high_frequency_error": "how far the amount of fine detail is from the original's, in doublings; 0 is as much",
 }
 """What a metric means in plain words, by the beginning of its name."""

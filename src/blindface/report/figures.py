@@ -135,7 +135,7 @@ def severity_panels(material: Material, objective: Objective) -> Iterator[Severi
     columns = {"psnr": "PSNR (dB)"}
     ranking = ranking_metric(next(iter(frames.values())))
     if ranking is not None and ranking not in columns:
-        columns[ranking] = label_of(material.scores, ranking)
+        columns[ranking] = label_of(material.scores, ranking).replace("(", "").replace(")", "")  # titles are narrow
     for metric, label in columns.items():
         if not all(metric in frame for frame in frames.values()):
             continue

@@ -5,6 +5,7 @@ A file that is there and broken is still an error (InputError): it would make th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -79,6 +80,17 @@ class Material:
     def rows(self, names: Iterable[str]) -> list[Method]:
         """These methods in the order of the table."""
         return rows(names, self.external)
+
+    def chosen(self, method: str) -> str:
+        """Which number of a method was chosen on the validation part, in words; empty if none was."""
+        path = self.sources.restored.get(method)
+        found = packed.read_metadata(path).get("chosen") if path is not None and path.exists() else None
+        if found is None:
+            return ""
+        chosen = json.loads(found)
+        return (
+            f"{chosen['what']}: {chosen['value']:g}, by {chosen['criterion']} on {chosen['images']} validation images"
+        )
 
     def pictures(self, kind: str, name: str, ids: Sequence[str]) -> Image | None:
         """Images (N, H, W, 3) uint8 of the ids: kind 'target', 'blind' (by objective) or 'restored' (by method).

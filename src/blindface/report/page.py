@@ -100,7 +100,7 @@ def _tables(material: Material, findings: Findings) -> dict[str, Any]:
         tables = {"same": same_protocol(scores), "other": other_protocol(scores), "images": per_image(scores)}
     return {
         "tables": tables | {"differences": difference_table(findings.differences)},
-        "methods": [(method.label, method.what) for method in rows_of(scores)],
+        "methods": [(method.label, method.what, material.chosen(method.name)) for method in rows_of(scores)],
         "protocols": list(protocols.values()),
     }
 
