@@ -190,7 +190,7 @@ def test_without_photographs_no_picture_and_no_name_appears(sources, built, tmp_
 def test_nothing_at_all_still_gives_a_report_that_says_so(tmp_path):
     build_report(Sources(Params()), tmp_path)
     text = (tmp_path / "metrics.md").read_text()
-    assert "No scores of blind 16×16, objective 1, blind 128×128, objective 2, sequence: 1, then 2." in text
+    assert "No scores of blind 16×16, objective 1, sequence: 1, then 2, blind 128×128, objective 2." in text
     assert "No training history of objective1" in text
     page = (tmp_path / "index.html").read_text()
     assert "No restored images were given." in page
@@ -284,7 +284,7 @@ def test_missing_pieces_of_every_kind_are_named(sources):
         "No targets",
         "No training history of objective1",
         "No training record of objective2",
-        "No restored images of objective 1, objective 2, sequence",
+        "No restored images of objective 1, sequence: 1, then 2, objective 2",
         "No outputs of the single steps of objective1, objective2",
     ):
         assert piece in text
