@@ -108,9 +108,9 @@ def test_detail_is_a_row_per_method(issues):
     assert [row.label for row in table.rows] == [
         "blind 16×16",
         "objective 1",
+        "sequence: 1, then 2",
         "blind 128×128",
         "objective 2",
-        "sequence: 1, then 2",
     ]
     assert [cell.text.split()[0] for cell in table.rows[0].cells] == ["24", "0.100", "−3.32", "1.000", "0.000"]
     assert "energy" in kind_of(issues, "detail").about
