@@ -10,7 +10,7 @@ PORT ?= 5000
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 SNAKEMAKE := snakemake --cores $(CORES)
 
-.PHONY: help environment report subset full test lint format readme schema lock ui clean
+.PHONY: help environment report subset full test lint format readme schema dvc lock ui clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ full: $(READY) ## the full experiment of params.yaml (a GPU is wise)
 	@$(SNAKEMAKE) -- reports/metrics.md
 
 test: $(READY) ## all tests, at most 12 minutes on two cores
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(READY) ## style, types and format of everything
 	ruff check .
@@ -46,6 +46,7 @@ lint: $(READY) ## style, types and format of everything
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+	python workflow/dvc_stages.py --check
 
 format: $(READY) ## put everything into the project's format
 	ruff check --fix .
@@ -57,6 +58,9 @@ readme: $(READY) ## write the README's table of results anew from reports/lfw
 
 schema: $(READY) ## write the JSON schema of the parameters anew
 	blindface schema --output workflow/schemas/params.schema.json
+
+dvc: $(READY) ## write dvc.yaml anew from the rules
+	python workflow/dvc_stages.py
 
 lock: ## write requirements.lock from the current environment
 	(echo "# Exact versions that resolve together on Python 3.11; made by 'make lock', used by 'make environment'."; \

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.running import ROOT, snakemake
+
 SMALLER = """
 fetch: {embedded: {identities: 16, photographs: 2}}
 split: {validation: 4}
@@ -18,37 +17,17 @@ restore: {methods: [classical1, parallel]}
 """
 
 
-def run_graph(directory: Path, *words: str, mirror: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake on the tiny experiment in `directory`; the call must succeed."""
+def run_graph(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake on the tiny experiment in `directory`, without external files; the call must succeed."""
     overlay = directory / "smaller.yaml"
-    directory.mkdir(parents=True, exist_ok=True)
     overlay.write_text(SMALLER)
-    environment = dict(os.environ) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    environment |= {"BLINDFACE_CACHE": str(directory / "cache")}
-    if not mirror:
-        environment.pop("BLINDFACE_MIRROR", None)
-        # A proxy that refuses every connection at once: no network, on any machine.
-        environment |= {
-            name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
-        }
-    result = subprocess.run(
-        [
-            *("snakemake", "--cores", "2", "--directory", str(directory)),
-            *("--configfile", "config/tiny.yaml", str(overlay), *words),
-        ],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=540,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]
-    return result
+    overlays = ("--configfile", str(ROOT / "config/tiny.yaml"), str(overlay))
+    cache = {"BLINDFACE_CACHE": str(directory / "cache")}
+    return snakemake("--cores", "2", *overlays, *words, directory=directory, **cache)
 
 
 @pytest.fixture(scope="session")
 def first_run(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("first")
-    run_graph(directory, mirror=False)
+    run_graph(directory)
     return directory

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
 
 def test_snakemakes_own_report_holds_every_figure_with_its_caption(first_run, tmp_path):
-    run_graph(first_run, "--report", str(tmp_path / "report.html"), mirror=False)
+    run_graph(first_run, "--report", str(tmp_path / "report.html"))
     text = (tmp_path / "report.html").read_text()
     for caption in sorted((ROOT / "workflow/report").glob("*.rst")):
         sentence = caption.read_text().split(".")[0].strip()

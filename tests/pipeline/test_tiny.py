@@ -40,11 +40,11 @@ def test_without_weights_the_table_says_na_and_why(first_run):
 
 
 def test_a_second_call_does_nothing(first_run):
-    assert "Nothing to be done" in run_graph(first_run, mirror=False).stderr
+    assert "Nothing to be done" in run_graph(first_run).stderr
 
 
 def test_a_second_run_elsewhere_gives_the_same_bytes(first_run, tmp_path):
-    run_graph(tmp_path, mirror=False)
+    run_graph(tmp_path)
     names = sorted(
         path.relative_to(first_run).as_posix()
         for pattern in (
@@ -64,7 +64,7 @@ def test_a_second_run_elsewhere_gives_the_same_bytes(first_run, tmp_path):
 
 
 def test_a_report_option_reruns_only_the_report(first_run):
-    result = run_graph(first_run, "-n", "--config", "report={title: Another title}", mirror=False)
+    result = run_graph(first_run, "-n", "--config", "report={title: Another title}")
     assert "write_report" in result.stdout
     assert "rule train" not in result.stdout
 

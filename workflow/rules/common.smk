@@ -1,7 +1,10 @@
 # What all rules share: checked parameters, their slices, and the source modules behind each stage.
 from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
+from liveness import take_over
 
 prepare_environment(workflow.basedir)
+if workflow.is_main_process:
+    take_over(Path.cwd(), dry_run=workflow.dryrun)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]

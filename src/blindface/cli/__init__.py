@@ -9,13 +9,14 @@ from blindface.cli import params
 from blindface.cli import fetch, photographs, targets, weights, embedded
 from blindface.cli import split, pairs, export, calibrate, landmarks, check
 from blindface.cli import train, tracking, restore, external, evaluate, compare, attributes, subgroups
-from blindface.cli import report, publish
+from blindface.cli import report, difference, publish
 
 __all__ = [
     "attributes",
     "calibrate",
     "check",
     "compare",
+    "difference",
     "embedded",
     "evaluate",
     "export",
