@@ -121,11 +121,15 @@ def _describe(dag: Any, root: Path) -> list[Made]:
         # Source modules are named as seen from the working directory, made files below it.
         return os.path.relpath(Path(path).resolve(), root.resolve()) if path.startswith("..") else path
 
+    def outside(job: Any) -> tuple[str, ...]:
+        # What another program restored is no file of the graph.
+        return (str(job.params.folder),) if job.rule.name == "import_external" else ()
+
     return [
         Made(
             rule=job.rule.name,
             rule_file=os.path.relpath(job.rule.snakefile, root),
-            inputs=tuple(relative(str(path)) for path in job.input),
+            inputs=tuple(relative(str(path)) for path in job.input) + outside(job),
             outputs=tuple(str(path) for path in job.output),
             parameters=json.loads(job.params.get("slice", "{}")),
             objectives=objectives(job),

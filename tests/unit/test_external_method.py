@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
+import blindface.cli  # noqa: F401
 from blindface import packed
+from blindface.cli.app import app
 from blindface.errors import InputError, ParameterError
 from blindface.external_method import import_folder
 from blindface.images import Image
@@ -51,6 +54,21 @@ def test_pictures_are_read_by_their_ids_in_the_order_of_the_pairs(place: Path) -
     assert list(packed.read_table(place / "out")["id"]) == IDS
     np.testing.assert_array_equal(packed.read_images(place / "out", "image"), textured(3))
     assert packed.read_metadata(place / "out") == {"method": "theirs"}
+
+
+def test_the_commands_import_and_score_a_folder(place: Path) -> None:
+    given = ["--method", "theirs", "--folder", str(place / "folder")]
+    given += ["--pairs", str(place / "pairs"), "--targets", str(place / "targets")]
+    runner = CliRunner()
+    packed_up = runner.invoke(app, ["import-folder", *given, "--output", str(place / "out")])
+    assert packed_up.exit_code == 0, packed_up.output
+    assert packed.read_metadata(place / "out") == {"method": "theirs"}
+    values = ["--images", str(place / "values.parquet"), "--output", str(place / "scores.json")]
+    choice = ["--params", '{"evaluate": {"device": "cpu", "batch_size": 1, "bootstrap": 10}}']
+    scored = runner.invoke(app, ["score-folder", *given, *values, *choice])
+    assert scored.exit_code == 0, scored.output + str(scored.exception)
+    assert "theirs, 3 images" in scored.output
+    assert packed.read_table(place / "values.parquet")["ssim"].tolist() == pytest.approx([1.0] * 3)
 
 
 def test_a_flat_folder_will_do_and_hidden_files_are_left_alone(place: Path) -> None:
