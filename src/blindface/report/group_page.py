@@ -44,7 +44,7 @@ def source_lines(groups: Groups, issue: str) -> list[str]:
     for kind in groups.notes["kinds"]:
         if kind["issue"] == issue and len(issue) == 1 and not kind["unavailable"]:
             titles.setdefault(str(kind["source"]), []).append(short(kind["title"]))
-    return [f"{', '.join(names)}: {source}." for source, names in titles.items()]
+    return [f"{' · '.join(names)}: {source}." for source, names in titles.items()]
 
 
 def _charts(material: Material, groups: Groups, issue: str) -> list[Markup]:
