@@ -27,7 +27,7 @@ NOT_FOLLOWED = (
 
 WEIGHTS_KEYS = {
     "landmarks": ("landmarks.backend", "landmarks.detector"),
-    "train": ("train.perceptual",),
+    "train": ("train.perceptual", "train.validation_lpips"),
     "evaluate": (
         "evaluate.lpips",
         "evaluate.frechet",

@@ -36,7 +36,8 @@ class Plan:
     """What one objective's training takes.
 
     gflop: per image and full three-step pass, by part; memory_gb: on the device, at most (compiled steps keep less);
-    probe_tflops: the device's measured speed on the critic; seconds: of the whole run.
+    probe_tflops: the device's measured speed on the critic; seconds: of the whole run; processes: that share a batch,
+    each with that memory.
     """
 
     objective: Objective
@@ -50,6 +51,7 @@ class Plan:
     device: str
     probe_tflops: float
     seconds: float
+    processes: int = 1
 
     @property
     def gflop_per_image(self) -> float:
@@ -62,7 +64,8 @@ class Plan:
         rate = self.images * self.epochs / self.seconds
         return "\n".join(
             (
-                f"{self.objective}: {self.images} images, {self.epochs} epochs, batches of {self.batch_size}",
+                f"{self.objective}: {self.images} images, {self.epochs} epochs, batches of {self.batch_size}"
+                + (f" shared by {self.processes} processes" if self.processes > 1 else ""),
                 f"parameters      generator {self.generator_parameters:,}, "
                 f"discriminator {self.discriminator_parameters:,}",
                 f"work            {self.gflop_per_image:.4g} GFLOP per image and three-step pass ({parts})",
@@ -85,13 +88,12 @@ def plan(params: TrainParams, objective: Objective, images: int) -> Plan:
         discriminator = Discriminator(params.discriminator_channels)
     gflop, kept = count_work(params, objective, generator, discriminator)
     half = params.precision == "bf16" and device.type == "cuda"
-    fixed = 4 * (COPIES * count_parameters(generator) + (COPIES - 1) * count_parameters(discriminator))
-    data = images * 3 * (SIZES[-1] ** 2 + generator.input_size**2)
-    memory = fixed + data + kept * choice.batch_size / (2 if half else 1)
+    share = -(-choice.batch_size // params.processes)
+    memory = fixed_bytes(generator, discriminator, images) + kept * share / (2 if half else 1)
     per_image = sum(gflop.values()) * 1e9
     # On a processor the probe of a large network takes few images, that of a small one as many as the training
-    count = min(choice.batch_size, max(2, int(PROBE_OPERATIONS / per_image)))
-    speed = _probe(params, device, count if device.type == "cpu" else choice.batch_size)
+    count = min(share, max(2, int(PROBE_OPERATIONS / per_image)))
+    speed = _probe(params, device, count if device.type == "cpu" else share)
     work = per_image * images * params.epochs
     return Plan(
         objective=objective,
@@ -104,8 +106,15 @@ def plan(params: TrainParams, objective: Objective, images: int) -> Plan:
         memory_gb=memory / 1e9,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU",
         probe_tflops=speed / 1e12,
-        seconds=work / speed,
+        seconds=work / speed / (params.processes if device.type == "cuda" else 1),
+        processes=params.processes,
     )
+
+
+def fixed_bytes(generator: Generator, discriminator: Discriminator, images: int) -> float:
+    """Bytes on each GPU that do not depend on the batch: networks, optimisers, average, data."""
+    copies = COPIES * count_parameters(generator) + (COPIES - 1) * count_parameters(discriminator)
+    return 4.0 * copies + images * 3 * (SIZES[-1] ** 2 + generator.input_size**2)
 
 
 def meta_batch(blind_size: int, count: int) -> Batch:

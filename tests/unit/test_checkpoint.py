@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,66 @@ for number in range(1_000_000):
     if number == 3:
         print("ready", flush=True)
 """
+
+
+def killed_at(point: int, folder: Path, work: Callable[[], None]) -> bool:
+    """Do some work in a copy of this process that kills itself at its n-th change of a file in the folder, from 1.
+
+    Returns whether it came to that. Changes are files opened to write, renamed, linked and deleted by Python.
+    """
+    child = os.fork()
+    if child == 0:
+        seen = 0
+
+        def watch(event: str, details: tuple[object, ...]) -> None:
+            nonlocal seen
+            writes = event == "open" and isinstance(details[2], int) and details[2] & (os.O_WRONLY | os.O_RDWR)
+            changes = event in ("os.rename", "os.remove", "os.link", "os.truncate")
+            if (writes or changes) and str(folder) in str(details[0]):
+                seen += 1
+                if seen == point:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(watch)
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == 0
+    return False
+
+
+def test_a_kill_at_every_single_write_leaves_only_whole_checkpoints(tmp_path: Path) -> None:
+    def write() -> None:
+        newest = newest_checkpoint(tmp_path)
+        first = 0 if newest is None else int(newest.record["number"]) + 1
+        writer = CheckpointWriter(tmp_path, keep=2)
+        for number in range(first, first + 4):
+            state = Checkpoint({"w": torch.full((3000,), float(number))}, {"number": number})
+            writer.save(state, 0, number, best=number % 2 == 0)
+        writer.close()
+
+    point, last = 1, -1
+    while killed_at(point, tmp_path, write):
+        point += 1
+        for path in [*list_checkpoints(tmp_path), *tmp_path.glob(BEST)]:
+            loaded = load_checkpoint(path)
+            assert (loaded.tensors["w"] == loaded.record["number"]).all()
+        newest = newest_checkpoint(tmp_path)
+        number = -1 if newest is None else int(newest.record["number"])
+        assert number >= last  # what was there stays
+        last = number
+    assert point > 10  # four checkpoints: opened, renamed, linked, the old one deleted
+    CheckpointWriter(tmp_path, keep=2).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [BEST, *(path.name for path in list_checkpoints(tmp_path))]
+    )
 
 
 def test_a_kill_while_writing_leaves_only_whole_checkpoints(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_addresses_in_git_repositories_name_a_commit() -> None:
 
 
 def test_needed_weights_are_those_of_the_papers_defaults() -> None:
-    wanted = ["fan2d4", "inception", "mobilefacenet", "niqe", "s3fd", "vgg16", "vgg19"]
+    wanted = ["fan2d4", "inception", "mobilefacenet", "niqe", "s3fd", "squeezenet1_1", "vgg16", "vgg19"]
     assert load_registry().needed(Params(), weights_only=True) == wanted
     assert "lfw" in load_registry().needed(Params())
 
@@ -76,7 +76,7 @@ def test_needed_weights_follow_the_parameters() -> None:
     ("stage", "names"),
     [
         ("landmarks", ["fan2d4", "s3fd"]),
-        ("train", ["vgg19"]),
+        ("train", ["squeezenet1_1", "vgg19"]),
         ("evaluate", ["fan2d4", "inception", "mobilefacenet", "niqe", "vgg16"]),
     ],
 )

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import runpy
 import shutil
 import signal
 import subprocess
@@ -32,6 +33,7 @@ from blindface.training.engine import TrainFiles, train
 from blindface.training.resume import only_one
 from blindface.training.stopping import StopRequest
 from blindface.training.task import learning_rate_at
+from tests.unit.test_checkpoint import killed_at
 
 PARAMS = {
     "train": {
@@ -124,6 +126,8 @@ def test_a_run_leaves_model_history_record_and_samples(whole_run: Path) -> None:
     assert record["batches_per_epoch"] == 2
     assert record["params"]["train"]["epochs"] == 2
     assert "objective2" not in record["params"]["train"]
+    assert record["best_validation"]["metric"] == "psnr"
+    assert record["validation_lpips"] == "not given"
     assert [path.name for path in sorted((whole_run / "samples").iterdir())] == [
         f"epoch0000{epoch}.png" for epoch in (1, 2)
     ]
@@ -175,10 +179,10 @@ def start(files: TrainFiles, output: Path, *more: str) -> subprocess.Popen[str]:
 def test_a_run_killed_at_any_instant_ends_with_the_same_weights(
     files: TrainFiles, whole_run: Path, tmp_path: Path
 ) -> None:
-    """Five kills, each a random moment after the process has written something, then a run to the end."""
+    """Three kills, each a random moment after the process has written something, then a run to the end."""
     chance = random.Random(11)
     folder = tmp_path / "checkpoints"
-    for _ in range(5):
+    for _ in range(3):
         before = [path.stat().st_mtime_ns for path in list_checkpoints(folder)]
         process = start(files, tmp_path)
         while process.poll() is None and before == [path.stat().st_mtime_ns for path in list_checkpoints(folder)]:
@@ -190,6 +194,25 @@ def test_a_run_killed_at_any_instant_ends_with_the_same_weights(
     _, text = process.communicate()
     assert process.returncode == 0, text
     assert digest(tmp_path) == digest(whole_run)
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_every_single_write_ends_with_the_same_weights(
+    files: TrainFiles, whole_run: Path, tmp_path: Path
+) -> None:
+    """The first attempt dies at its first change of a file, the second at its second, until one has fewer of them."""
+    params = params_with()
+
+    def work() -> None:
+        train(params.train, "objective1", files, tmp_path, pairs=params.pairs)
+
+    kills = 0
+    while killed_at(kills + 1, tmp_path, work):
+        kills += 1
+    assert kills > 8
+    assert digest(tmp_path) == digest(whole_run)
+    for name in ("generator.safetensors", "samples/epoch00002.png", "weights.svg"):
+        assert (tmp_path / name).read_bytes() == (whole_run / name).read_bytes()
 
 
 def test_ctrl_c_saves_and_leaves(files: TrainFiles, tmp_path: Path) -> None:
@@ -306,6 +329,29 @@ def test_too_few_images_for_a_batch_are_refused(files: TrainFiles, tmp_path: Pat
     params = params_with(objective1={"batch_size": 6})
     with pytest.raises(ParameterError, match="5 images, fewer than one batch of 6"):
         train(params.train, "objective1", files, tmp_path, pairs=params.pairs)
+
+
+def test_precisions_are_compared_on_the_pipelines_files(
+    files: TrainFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert files.validation is not None
+    assert files.landmarks is not None
+    for source, name in (
+        (files.targets, "targets"),
+        (files.landmarks, "landmarks"),
+        (files.train, "pairs/objective1/train"),
+        (files.validation, "pairs/objective1/validation"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, tmp_path / f"{name}.parquet")
+    arguments = ["--data", str(tmp_path), "--params", json.dumps(PARAMS), "--output", str(tmp_path / "out.json")]
+    few = ["--epochs", "1", "--seeds", "3", "--precisions", "fp32", "bf16"]
+    monkeypatch.setattr(sys, "argv", ["precision.py", *arguments, *few])
+    runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "precision.py"), run_name="__main__")
+    runs = json.loads((tmp_path / "out.json").read_text())["runs"]
+    assert [run["precision"] for run in runs] == ["fp32", "bf16"]
+    assert runs[0]["psnr"] == runs[1]["psnr"]  # a processor computes in float32 whatever is asked for
+    assert "bf16, mean of 1: psnr" in capsys.readouterr().out
 
 
 def test_learning_rate_falls_linearly_over_the_last_share_of_the_run() -> None:

@@ -66,7 +66,7 @@ def train_command(
     from blindface.training.engine import TrainFiles
     from blindface.training.engine import train as run
 
-    files = _find_perceptual(TrainFiles(targets, train, validation, landmarks), choice.train, weights)
+    files = find_weights(TrainFiles(targets, train, validation, landmarks), choice.train, weights)
     status = run(
         choice.train,
         objective,
@@ -92,15 +92,19 @@ def _print_plan(params: TrainParams, objective: Objective, pairs: Path) -> None:
     print(plan(params, objective, count_rows(pairs)).describe())
 
 
-def _find_perceptual(files: TrainFiles, params: TrainParams, manifest: Path | None) -> TrainFiles:
-    """Add the perceptual backbone's file, or why it is missing."""
+def find_weights(files: TrainFiles, params: TrainParams, manifest: Path | None) -> TrainFiles:
+    """Add the files of the perceptual backbone and of the validation's LPIPS, or why they are missing."""
     from dataclasses import replace
 
     from blindface.external.weights import Weights
 
-    backbone = params.perceptual.backbone
-    if backbone == "none":
-        return files
     found = Weights.load(manifest)
-    missing = found.reason(backbone)
-    return replace(files, perceptual_missing=missing, perceptual=None if missing else found.path(backbone))
+
+    def find(name: str | None) -> tuple[Path | None, str | None]:
+        missing = "left out by the parameters" if name is None else found.reason(name)
+        return (None, missing) if missing or name is None else (found.path(name), None)
+
+    backbone = params.perceptual.backbone
+    perceptual, why = find(None if backbone == "none" else backbone)
+    lpips, why_lpips = find("squeezenet1_1" if params.validation_lpips == "squeeze" else None)
+    return replace(files, perceptual=perceptual, perceptual_missing=why, lpips=lpips, lpips_missing=why_lpips)

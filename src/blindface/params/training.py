@@ -97,6 +97,10 @@ class TrainParams(Block):
     checkpoint_seconds: float = setting(60.0, "Time between checkpoints.", unit="s", gt=0)
     checkpoints: int = setting(2, "Number of recent checkpoints that are kept.", ge=1, le=100)
     validate_every: int = setting(1, "Epochs between validations.", unit="epochs", ge=1)
+    validation_lpips: Literal["squeeze", "none"] = setting(
+        "squeeze",
+        "LPIPS in the validation, by its small SqueezeNet trunk; it then judges which epoch is best. none: PSNR does.",
+    )
     objective1: ObjectiveParams = setting(ObjectiveParams(), "Restore and upscale: 16x16 to 128x128.")
     objective2: ObjectiveParams = setting(
         ObjectiveParams(batch_size=16, encoder="plain"), "Restore: 128x128 to 128x128."

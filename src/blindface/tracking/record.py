@@ -25,7 +25,7 @@ GENERATOR, HISTORY, RUN, SYSTEM, SAMPLES = (
     "system.jsonl",
     "samples",
 )
-PER_EPOCH = ("learning_rate", "seconds", "images_per_second", "gpu_memory_gb")
+PER_EPOCH = ("learning_rate", "seconds", "images_per_second", "data_wait_seconds", "gpu_memory_gb")
 """Columns of the history that are the same in the rows of all three steps."""
 NO_PARAMETERS = ("train.checkpoint_seconds", "train.checkpoints", "train.validate_every")
 """They move no weight: `run.json` holds them, the comparison of runs need not."""
@@ -180,6 +180,8 @@ def summary_points(record: Mapping[str, Any], epoch: int) -> list[Point]:
     moment = milliseconds(record.get("finished"), 0)
     validation = {f"validation_{name}": value for name, value in (record.get("validation") or {}).items()}
     numbers = {name: record.get(name) for name in ("best_validation_psnr", "images_per_second", "seconds")}
+    if best := record.get("best_validation"):
+        numbers[f"best_validation_{best['metric']}"] = best["value"]
     return [
         Point(f"summary/{name}", float(value), moment, epoch)
         for name, value in (validation | numbers | {"epochs": epoch}).items()

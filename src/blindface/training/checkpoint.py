@@ -30,7 +30,8 @@ from blindface.progress import say
 BEST = "best.safetensors"
 _NAME = re.compile(r"epoch(\d+)-batch(\d+)\.safetensors")
 
-MAY_DIFFER = tuple(f"params.train.{name}" for name in ("device", "processes", "checkpoint_seconds", "checkpoints"))
+_FREE = ("device", "processes", "validation_lpips", "checkpoint_seconds", "checkpoints")
+MAY_DIFFER = tuple(f"params.train.{name}" for name in _FREE)
 """What may change between a run and its continuation: it moves no weight, or follows from the machine."""
 
 

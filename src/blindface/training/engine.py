@@ -23,6 +23,7 @@ from blindface.processes import join
 from blindface.progress import say
 from blindface.training.checkpoint import Checkpoint, clear_checkpoints, differences
 from blindface.training.loop import Status, TrainingRun
+from blindface.training.memory import advise
 from blindface.training.record import hash_code, identify
 from blindface.training.resume import GENERATOR, find_checkpoint, find_finished, only_one
 from blindface.training.stopping import StopRequest
@@ -68,7 +69,7 @@ def train(
             with run.start_tracking(track) if processes.leads else nullcontext() as tracker:
                 return run.loop(stop, tracker)
         except torch.cuda.OutOfMemoryError as error:
-            raise DeviceError(_memory_advice(task)) from error
+            raise DeviceError(advise(task)) from error
         except TrainingError:
             if processes.leads:
                 raise
@@ -117,14 +118,4 @@ def _build(task: Task, identity: Mapping[str, Any]) -> TrainingRun:
     try:
         return TrainingRun(task, identity)
     except torch.cuda.OutOfMemoryError as error:
-        raise DeviceError(_memory_advice(task)) from error
-
-
-def _memory_advice(task: Task) -> str:
-    choice, objective = task.choice, task.objective
-    half = max(choice.batch_size // 2, 1)
-    precision = "" if task.params.precision == "bf16" else ", or train.precision to bf16"
-    return (
-        f"the GPU's memory does not suffice to train {objective} with batches of {choice.batch_size}: set "
-        f"train.{objective}.batch_size to {half} or less{precision}; a run that began is kept in its checkpoints"
-    )
+        raise DeviceError(advise(task)) from error

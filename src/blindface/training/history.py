@@ -10,9 +10,13 @@
 | weight_<loss> | weight of each loss at the end of the epoch | |
 | learning_rate | at the end of the epoch | |
 | seconds, images_per_second | training alone, without validation and checkpoints | s, images/s |
+| data_wait_seconds | of these, waiting for the epoch's draws and degradations: the device has nothing to do | s |
 | gpu_memory_gb | largest allocation so far; empty on a CPU | GB |
 | time | when the epoch was over | UTC, ISO format |
 | psnr, ssim | validation part, averaged weights, this step against the target of its size; else empty | dB, 1 |
+| lpips_squeeze | the same of step 3, over the first 64 images; empty without SqueezeNet's weights | 1 |
+
+Of several processes losses and norms are means over all, seconds and memory those of the leading one.
 
 Losses that are left out stay empty.
 """
@@ -38,7 +42,8 @@ COLUMNS = (
     *("epoch", "step", "adversarial", "pixel", "perceptual", "attention", "total", "critic_gap", "penalty", "drift"),
     *("gradient_norm_generator", "gradient_norm_discriminator"),
     *("weight_adversarial", "weight_pixel", "weight_perceptual", "weight_attention"),
-    *("learning_rate", "seconds", "images_per_second", "gpu_memory_gb", "time", "psnr", "ssim"),
+    *("learning_rate", "seconds", "images_per_second", "data_wait_seconds", "gpu_memory_gb", "time"),
+    *("psnr", "ssim", "lpips_squeeze"),
 )
 
 EXPLODED = 1e8
@@ -101,10 +106,12 @@ def history_rows(
     seconds: float,
     images: int,
     device: torch.device,
+    waited: float = 0.0,
 ) -> list[dict[str, Any]]:
     """The rows of one epoch, counted from 1.
 
-    means: of the terms, named `<metric>/<step>`; scores: validation by step, or empty; images: trained in `seconds`.
+    means: of the terms, named `<metric>/<step>`; scores: validation by step, or empty; images: trained in `seconds`;
+    waited: of these, for data.
     """
     memory = torch.cuda.max_memory_allocated(device) / 1e9 if device.type == "cuda" else None
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -114,7 +121,7 @@ def history_rows(
         row |= {name.partition("/")[0]: value for name, value in means.items() if name.endswith(f"/{step}")}
         row |= {f"weight_{name}": value for name, value in zip(TERMS, weights[place], strict=True)}
         row |= {"learning_rate": learning_rate, "seconds": seconds, "images_per_second": images / max(seconds, 1e-9)}
-        row |= {"gpu_memory_gb": memory, "time": time, **(scores[place] if scores else {})}
+        row |= {"data_wait_seconds": waited, "gpu_memory_gb": memory, "time": time, **(scores[place] if scores else {})}
         rows.append(row)
     return rows
 

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindface.device import describe_device
-from blindface.networks import recalibrate
 from blindface.packed import read_metadata
 from blindface.params import TrackParams
 from blindface.progress import say
@@ -34,18 +33,17 @@ from blindface.training.display import Display
 from blindface.training.fresh import FreshBlinds
 from blindface.training.history import TermSums, history_rows, write_history
 from blindface.training.losses import choose_losses
+from blindface.training.measuring import Measurer, is_better, judge, load_distance
 from blindface.training.position import Progress
 from blindface.training.record import versions, write_results
 from blindface.training.resume import GENERATOR, HISTORY, RUN
 from blindface.training.state import TrainingState
 from blindface.training.stopping import StopRequest
 from blindface.training.task import Task, learning_rate_at
-from blindface.training.validation import iterate_batches, validate, write_samples
+from blindface.training.weights_chart import draw_weights
 
 CHECK_EVERY = 100
 """Batches between two looks at the terms; each look waits for the GPU."""
-RECALIBRATION_IMAGES = 2048
-VALIDATION_BATCH = 32
 Status = Literal["finished", "interrupted", "time"]
 REASONS: tuple[Status | None, ...] = (None, "time", "interrupted")
 """To stop: of several processes' reasons the last one counts."""
@@ -66,7 +64,7 @@ class TrainingRun:
         self.images = load_set(files.targets, files.train, files.landmarks, device)
         self.validation: ImageSet | None = None
         if files.validation is not None:
-            self.validation = load_set(files.targets, files.validation, files.landmarks, device)
+            self.validation = load_set(files.targets, files.validation, files.landmarks, device) or None
         self.batches = count_batches(len(self.images), task.choice.batch_size)
         self.processes.part_of(task.choice.batch_size)
         # Losses
@@ -88,6 +86,9 @@ class TrainingRun:
             compile=params.compile and device.type == "cuda",
             average_gradients=self.processes.average_gradients if self.processes.count > 1 else None,
         )
+        # Measuring, by the leading process alone
+        distance = load_distance(files.lpips if self.processes.leads else None, device)
+        self.measurer = Measurer(self.state.average, self.images, self.validation, task.choice.batch_size, distance)
 
     def loop(self, stop: StopRequest, tracker: Tracker | None) -> Status:
         """Train from the present position to the end, or until `stop` has a reason. tracker: the leader's."""
@@ -112,6 +113,7 @@ class TrainingRun:
                     self.device,
                 ).part(self.processes)
                 blinds = None if fresh is None else fresh.take(progress.epoch, self.device)
+                progress.epoch_waited += time.monotonic() - started
 
                 # Batches
                 while progress.batch < self.batches:
@@ -181,6 +183,7 @@ class TrainingRun:
         """The tracker of this run. It follows the files, so the history first is what the checkpoint knows."""
         self.overlay = track.overlay if track else ""
         write_history(self.output / HISTORY, self.progress.rows)
+        draw_weights(self.choice, self.params.epochs, self.output / "weights.svg")
         fresh = self.progress.epoch == self.progress.batch == 0
         return start_tracking(track, self.output, self._facts(), fresh)
 
@@ -192,10 +195,8 @@ class TrainingRun:
         sampled = last or number & (number - 1) == 0
         validated = self.validation is not None and (last or number % params.validate_every == 0)
         if sampled or validated:
-            self._recalibrate()
-        scores = (
-            validate(self.state.average, self.validation, VALIDATION_BATCH) if validated and self.validation else []
-        )
+            self.measurer.recalibrate()
+        scores = self.measurer.scores() if validated else []
         place = progress.epoch + (self.batches - 1) / self.batches
         rows = history_rows(
             number,
@@ -206,32 +207,27 @@ class TrainingRun:
             progress.epoch_seconds,
             self.batches * self.choice.batch_size,
             self.device,
+            progress.epoch_waited,
         )
         progress.rows += rows
         write_history(self.output / HISTORY, progress.rows)
         if sampled:
-            shown = self.validation if self.validation else self.images
-            path = self.output / "samples" / f"epoch{number:05d}.png"
-            write_samples(self.state.average, shown, path)
-        better = bool(scores) and (progress.best is None or scores[-1]["psnr"] > progress.best)
-        if better:
-            progress.best = scores[-1]["psnr"]
-        return better
-
-    def _recalibrate(self) -> None:
-        """Measure the batch statistics of the averaged weights on the first training images."""
-        size = self.choice.batch_size
-        whole = min(self.batches, max(RECALIBRATION_IMAGES // size, 1))
-        recalibrate(self.state.average, (batch.blind for batch in iterate_batches(self.images, size, whole)))
+            self.measurer.write_samples(self.output / "samples" / f"epoch{number:05d}.png")
+        found = judge(scores[-1], number) if scores else None
+        if found is None or not is_better(found, progress.best):
+            return False
+        progress.best = found
+        return True
 
     def _finish(self) -> None:
         """Write the results; the record comes last."""
-        self._recalibrate()
+        self.measurer.recalibrate()
         write_history(self.output / HISTORY, self.progress.rows)
         write_results(self.output, self.state, self._facts(), self.progress, self.device)
 
     def _facts(self) -> dict[str, Any]:
         """What the record holds and is known from the start."""
+        files = self.task.files
         return {
             **self.identity,
             "overlay": self.overlay,
@@ -245,6 +241,7 @@ class TrainingRun:
             "batches_per_epoch": self.batches,
             "processes": self.processes.count,
             "losses_left_out": self.left_out,
+            "validation_lpips": "squeeze" if files.lpips else files.lpips_missing or "not given",
         }
 
     def _degradation(self) -> Any:

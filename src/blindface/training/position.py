@@ -17,15 +17,17 @@ def now() -> str:
 class Progress:
     """The position of the next batch, the rows of finished epochs, and the time spent training.
 
-    epoch, batch: counted from 0; best: highest validation PSNR so far; epoch_seconds: spent in the unfinished epoch;
-    seconds: in the finished ones; started: when the run began first.
+    epoch, batch: counted from 0; best: metric, value and epoch (from 1) of the best validation so far; epoch_seconds:
+    spent in the unfinished epoch, epoch_waited: of these, for data; seconds: in the finished epochs; started: when the
+    run began first.
     """
 
     epoch: int = 0
     batch: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
-    best: float | None = None
+    best: dict[str, Any] | None = None
     epoch_seconds: float = 0.0
+    epoch_waited: float = 0.0
     seconds: float = 0.0
     started: str = field(default_factory=now)
 
@@ -41,4 +43,4 @@ class Progress:
     def next_epoch(self) -> None:
         """Move to the start of the next epoch."""
         self.seconds += self.epoch_seconds
-        self.epoch, self.batch, self.epoch_seconds = self.epoch + 1, 0, 0.0
+        self.epoch, self.batch, self.epoch_seconds, self.epoch_waited = self.epoch + 1, 0, 0.0, 0.0

@@ -21,7 +21,7 @@ from blindface.training.position import Progress, now
 from blindface.training.state import TrainingState
 from blindface.version import find_commit
 
-FORMAT = 1
+FORMAT = 2
 """Raised when checkpoints of older code can no longer be continued."""
 
 
@@ -80,7 +80,7 @@ def write_results(
     digest = save_generator(path, weights, state.generator.arguments, objective=facts["objective"])
     rows = progress.rows
     rates = [row["images_per_second"] for row in rows if row["step"] == 1]
-    last = {name: rows[-1][name] for name in ("psnr", "ssim") if rows and name in rows[-1]}
+    last = {name: rows[-1][name] for name in ("psnr", "ssim", "lpips_squeeze") if rows and name in rows[-1]}
     record = {
         **facts,
         "device": describe_device(device),
@@ -91,7 +91,7 @@ def write_results(
         "generator_parameters": count_parameters(state.generator),
         "discriminator_parameters": count_parameters(state.discriminator),
         "validation": last,
-        "best_validation_psnr": progress.best,
+        "best_validation": progress.best,
         "weights_sha256": digest,
     }
     write_json(output / "run.json", record)

@@ -13,7 +13,10 @@ from blindface.processes import ALONE, Processes
 
 @dataclass(frozen=True)
 class TrainFiles:
-    """What is read: targets, the pairs of both parts, landmarks, and the perceptual backbone's weights or why not."""
+    """What is read: targets, the pairs of both parts, landmarks, and weights or why not.
+
+    perceptual: of the perceptual loss's backbone; lpips: of SqueezeNet, the trunk of the validation's LPIPS.
+    """
 
     targets: Path
     train: Path
@@ -21,6 +24,8 @@ class TrainFiles:
     landmarks: Path | None = None
     perceptual: Path | None = None
     perceptual_missing: str | None = None
+    lpips: Path | None = None
+    lpips_missing: str | None = None
 
 
 @dataclass(frozen=True)

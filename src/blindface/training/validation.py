@@ -1,4 +1,4 @@
-"""Quick checks during training: PSNR and SSIM on the validation part, and sample grids.
+"""Quick checks during training: PSNR, SSIM and LPIPS on the validation part, and sample grids.
 
 These steer and show; the numbers of the table come from the evaluation stage.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,6 +19,11 @@ from blindface.files import atomic_path
 from blindface.images import Image, signed_to_uint8
 from blindface.steps import Batch
 from blindface.training.data import ImageSet
+
+if TYPE_CHECKING:
+    from blindface.metrics.lpips_distance import Lpips
+
+LPIPS_IMAGES = 64
 
 
 def batch_psnr(output: Tensor, target: Tensor) -> Tensor:
@@ -48,25 +54,33 @@ def batch_ssim(output: Tensor, target: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate(network: nn.Module, part: ImageSet, batch_size: int) -> list[dict[str, float]]:
+def validate(
+    network: nn.Module, part: ImageSet, batch_size: int, distance: Lpips | None = None
+) -> list[dict[str, float]]:
     """PSNR (mean over batches) and SSIM (mean over images) of steps 1, 2, 3; the network is used in evaluation mode.
 
-    An empty part gives an empty list.
+    distance: gives step 3 the mean LPIPS of the first LPIPS_IMAGES images besides. An empty part gives an empty list.
     """
     if len(part) == 0:
         return []
     psnr = torch.zeros(3, dtype=torch.float64)
     ssim = torch.zeros(3, dtype=torch.float64)
     batches = 0
+    distances: list[Tensor] = []
     for batch in iterate_batches(part, batch_size):
         outputs = network(batch.blind)
         pairs = list(zip(outputs, batch.targets, strict=True))
         psnr += torch.stack([batch_psnr(*pair) for pair in pairs]).double().cpu()
         ssim += torch.stack([batch_ssim(*pair) for pair in pairs]).double().cpu() * len(batch.blind)
+        if distance is not None and batches * batch_size < LPIPS_IMAGES:
+            distances.append(distance.between(outputs[2].float().clamp(-1, 1), batch.targets[2]))
         batches += 1
-    return [
+    scores = [
         {"psnr": float(one), "ssim": float(other)} for one, other in zip(psnr / batches, ssim / len(part), strict=True)
     ]
+    if distances:
+        scores[2]["lpips_squeeze"] = float(torch.cat(distances)[:LPIPS_IMAGES].mean())
+    return scores
 
 
 def iterate_batches(part: ImageSet, batch_size: int, limit: int | None = None) -> Iterable[Batch]:
