@@ -31,7 +31,13 @@ NO_PARAMETERS = ("train.checkpoint_seconds", "train.checkpoints", "train.validat
 """They move no weight: `run.json` holds them, the comparison of runs need not."""
 
 
-MAY_CHANGE = ("train.device", "train.processes", "train.checkpoint_seconds", "train.checkpoints")
+MAY_CHANGE = (
+    "train.device",
+    "train.processes",
+    "train.validation_lpips",
+    "train.checkpoint_seconds",
+    "train.checkpoints",
+)
 """Parameters that may change while a run goes on, as `training.checkpoint` allows."""
 
 
