@@ -52,6 +52,8 @@ RUN_IN: dict[str, tuple[str, str]] = {
     "dvc exp run": (DVC, '"exp", "run"'),
     "dvc exp show": (DVC, '"exp", "show"'),
     "dvc exp diff": (DVC, '"exp", "diff"'),
+    "dvc exp apply": (DVC, '"exp", "apply"'),
+    "dvc commit": (DVC, 'dvc("commit"'),
     "dvc exp list": (DVC, '"exp", "list"'),
     "dvc params diff": (DVC, '"params", "diff"'),
     "dvc metrics diff": (DVC, '"metrics", "diff"'),
