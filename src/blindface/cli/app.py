@@ -32,6 +32,18 @@ ParamsOption = Annotated[
 
 ExistingFile = Annotated[Path, typer.Option(dir_okay=False)]
 
+# What the commands that measure share
+MethodOption = Annotated[str, typer.Option(help="The method's name, as it stands in the table.")]
+TargetsOption = Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the targets.")]
+LandmarksOption = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="Landmarks of the targets; what looks at faces needs them.")
+]
+WeightsOption = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="Manifest of the weights; what is missing reads n/a.")
+]
+ImagesOption = Annotated[Path, typer.Option(dir_okay=False, help="Parquet file for the values of every image.")]
+NumbersOption = Annotated[Path, typer.Option(dir_okay=False, help="JSON file for the numbers of the report.")]
+
 
 def main() -> None:
     """Run the command line. A user's mistake ends with one sentence on standard error and status 2."""

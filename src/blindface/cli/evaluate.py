@@ -7,24 +7,28 @@ from typing import Annotated
 
 import typer
 
-from blindface.cli.app import ParamsOption, app
+from blindface.cli.app import (
+    ImagesOption,
+    LandmarksOption,
+    MethodOption,
+    NumbersOption,
+    ParamsOption,
+    TargetsOption,
+    WeightsOption,
+    app,
+)
 from blindface.params import load_params
 
 
 @app.command("evaluate")
 def evaluate_command(
-    method: Annotated[str, typer.Option(help="The method's name, as it stands in the table.")],
+    method: MethodOption,
     restored: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the restored images.")],
-    targets: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the targets.")],
-    images: Annotated[Path, typer.Option(dir_okay=False, help="Parquet file for the values of every image.")],
-    output: Annotated[Path, typer.Option(dir_okay=False, help="JSON file for the numbers of the report.")],
-    landmarks: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Landmarks of the targets; what looks at faces needs them."),
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Manifest of the weights; what is missing reads n/a.")
-    ] = None,
+    targets: TargetsOption,
+    images: ImagesOption,
+    output: NumbersOption,
+    landmarks: LandmarksOption = None,
+    weights: WeightsOption = None,
     model: Annotated[
         list[Path], typer.Option(file_okay=False, help="Folder of a model behind the images: its run gets the scores.")
     ] = [],

@@ -7,21 +7,28 @@ from typing import Annotated
 
 import typer
 
-from blindface.cli.app import ParamsOption, app
+from blindface.cli.app import (
+    ImagesOption,
+    LandmarksOption,
+    MethodOption,
+    NumbersOption,
+    ParamsOption,
+    TargetsOption,
+    WeightsOption,
+    app,
+)
 from blindface.params import load_params
 
 Folder = Annotated[Path, typer.Option(file_okay=False, help="Restored 128x128 PNGs, named by image id.")]
 Pairs = Annotated[Path, typer.Option(dir_okay=False, help="The pairs whose blind images were restored.")]
-Targets = Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the targets.")]
-Name = Annotated[str, typer.Option(help="The method's name, as it stands in the table.")]
 
 
 @app.command("import-folder")
 def import_folder_command(
-    method: Name,
+    method: MethodOption,
     folder: Folder,
     pairs: Pairs,
-    targets: Targets,
+    targets: TargetsOption,
     output: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the restored images.")],
 ) -> None:
     """Pack another program's results like a method of ours, every file checked.
@@ -37,19 +44,14 @@ def import_folder_command(
 
 @app.command("score-folder")
 def score_folder_command(
-    method: Name,
+    method: MethodOption,
     folder: Folder,
     pairs: Pairs,
-    targets: Targets,
-    images: Annotated[Path, typer.Option(dir_okay=False, help="Parquet file for the values of every image.")],
-    output: Annotated[Path, typer.Option(dir_okay=False, help="JSON file for the numbers of the report.")],
-    landmarks: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Landmarks of the targets; what looks at faces needs them."),
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Manifest of the weights; what is missing reads n/a.")
-    ] = None,
+    targets: TargetsOption,
+    images: ImagesOption,
+    output: NumbersOption,
+    landmarks: LandmarksOption = None,
+    weights: WeightsOption = None,
     params: ParamsOption = [],
 ) -> None:
     """Measure another program's results, by the protocols of docs/metrics.md, and print the numbers.
