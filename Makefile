@@ -38,7 +38,7 @@ full: $(READY) ## the full experiment of params.yaml (a GPU is wise)
 	@$(SNAKEMAKE) -- reports/metrics.md
 
 test: $(READY) ## all tests, at most 12 minutes on two cores
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2
 
 lint: $(READY) ## style, types and format of everything
 	ruff check .

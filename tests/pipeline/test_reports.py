@@ -8,7 +8,7 @@ import pytest
 
 from tests.pipeline.conftest import ROOT, run_graph
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 
 
 def test_snakemakes_own_report_holds_every_figure_with_its_caption(first_run, tmp_path):

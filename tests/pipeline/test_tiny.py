@@ -10,7 +10,7 @@ import pytest
 from blindface.files import sha256_file
 from tests.pipeline.conftest import run_graph
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 
 
 def test_every_stage_leaves_its_files(first_run):

@@ -14,7 +14,7 @@ from blindface.external import download
 from blindface.external.download import Hosts, Patience
 
 PFLD = '{"landmarks": {"backend": "pfld", "detector": "none"}, "fetch": {"source": "embedded", "missing": "skip"}, '
-PFLD += '"train": {"perceptual": {"backbone": "none"}}}'
+PFLD += '"train": {"perceptual": {"backbone": "none"}, "validation_lpips": "none"}, "evaluate": {"identity": "none"}}'
 
 
 @pytest.fixture(autouse=True)

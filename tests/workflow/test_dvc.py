@@ -15,7 +15,7 @@ import yaml
 
 from tests.running import ROOT, Laboratory, merged, run, stages_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
+pytestmark = pytest.mark.slow
 
 MICRO = yaml.safe_load((Path(__file__).parent / "micro.yaml").read_text())
 CLEAN = "Data and pipelines are up to date."
