@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -27,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 
 from blindface.checks import check_data
-from blindface.degradation import Drawn, available_workers, degrade_many, draw, make_pairs, ranges_of
+from blindface.degradation import Degrader, Drawn, available_workers, draw, make_pairs, ranges_of
 from blindface.images import Image
 from blindface.packed import ROW_GROUP, PackedWriter, iterate_images, read_table
 from blindface.params import OBJECTIVES, PARTS, Objective, PairsParams, SplitParams
@@ -80,10 +81,14 @@ def measure_speed(targets: Image, names: list[str], workers: int, rounds: int) -
     print("| objective | plain loop [images/s] | blindface [images/s] | ratio |\n|---|---|---|---|")
     slow: dict[str, list[float]] = {objective: [] for objective in OBJECTIVES}
     fast: dict[str, list[float]] = {objective: [] for objective in OBJECTIVES}
-    for _ in range(rounds):
+    with ExitStack() as stack:
+        ours = {objective: stack.enter_context(Degrader(objective, PARAMS, workers)) for objective in OBJECTIVES}
         for objective in OBJECTIVES:
-            slow[objective].append(seconds(plain_loop, targets, names, objective))
-            fast[objective].append(seconds(degrade_many, targets, names, objective, PARAMS, None, workers))
+            ours[objective].many(targets, names)  # starts the processes
+        for _ in range(rounds):
+            for objective in OBJECTIVES:
+                slow[objective].append(seconds(plain_loop, targets, names, objective))
+                fast[objective].append(seconds(ours[objective].many, targets, names))
     for objective in OBJECTIVES:
         _print_row(objective, len(names), slow[objective], fast[objective])
     both = [[sum(times) for times in zip(*found.values(), strict=True)] for found in (slow, fast)]

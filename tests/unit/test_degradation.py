@@ -14,6 +14,7 @@ from scipy import stats
 
 from blindface.degradation import Degrader, Drawn, degrade, degrade_many, draw, make_pairs, noise_generator
 from blindface.degradation import stage as stage_module
+from blindface.degradation.batch import useful_workers
 from blindface.degradation.equation import add_noise, blur, gaussian_kernel, jpeg, kernel_size, standard_normal
 from blindface.degradation.export import export_pairs
 from blindface.errors import InputError
@@ -254,6 +255,17 @@ def test_workers_and_order_do_not_change_the_bytes(objective: str) -> None:
     assert (backward[::-1] == one).all()
     with Degrader(objective, PARAMS, 1) as degrader:  # type: ignore[arg-type]
         assert (degrader.one(stack[5], "p5")[1] == one[5]).all()
+
+
+def test_processes_make_the_same_bytes_as_one_thread() -> None:
+    stack = np.random.default_rng(5).integers(0, 256, (40, 128, 128, 3), np.uint8)
+    names = [f"Someone/{place}" for place in range(40)]
+    with Degrader("objective2", PARAMS, workers=1) as one, Degrader("objective2", PARAMS, workers=2) as two:
+        assert np.array_equal(one.many(stack, names), two.many(stack, names))
+
+
+def test_no_process_is_started_for_few_images() -> None:
+    assert [useful_workers(8, images) for images in (3, 999, 1000, 100_000)] == [1, 1, 2, 8]
 
 
 def test_fresh_draws_repeat_within_an_epoch_and_differ_between() -> None:

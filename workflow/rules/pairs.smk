@@ -14,7 +14,7 @@ rule degrade:
         "logs/benchmarks/degrade.{objective}.{part}.tsv"
     conda:
         "../envs/blindface.yaml"
-    threads: 4 # more hold each other up: 16 were slower than 2
+    threads: 8
     resources:
         mem_mb=memory,
         runtime="1h",

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from blindface.degradation.batch import Degrader, ranges_of
+from blindface.degradation.batch import Degraded, Degrader, collect, ranges_of, useful_workers
 from blindface.degradation.draws import Drawn
 from blindface.errors import InputError
 from blindface.images import Image
@@ -46,7 +46,7 @@ COLUMNS = {
 IN_FLIGHT = 2
 """Blocks of rows that are worked on while the next one is read: what bounds the memory."""
 
-_Block = tuple[list[str], Image, Image, list[Future[list[Drawn]]]]
+_Block = tuple[list[str], Image, list[Future[Degraded]]]
 
 
 def make_pairs(
@@ -71,16 +71,16 @@ def make_pairs(
     writer = PackedWriter(
         path, COLUMNS, {"blind": (*[ranges_of(params, objective).u] * 2, 3)}, _metadata(objective, part, params)
     )
-    with Degrader(objective, params, workers) as degrader, writer:
+    with Degrader(objective, params, useful_workers(workers, len(ids))) as degrader, writer:
         waiting: list[_Block] = []
         total = -(-len(ids) // ROW_GROUP)
         blocks = iterate_chosen(targets, "target", ids, ROW_GROUP)
         for names, stack in track(blocks, f"pairs {objective} {part}", total):
-            waiting.append((names, stack, *degrader.start(stack, names)))
+            waiting.append((names, stack, degrader.start(stack, names)))
             if len(waiting) > IN_FLIGHT:
-                _append(writer, waiting.pop(0), recorded, targets)
+                _append(writer, waiting.pop(0), degrader.ranges.u, recorded, targets)
         for block in waiting:
-            _append(writer, block, recorded, targets)
+            _append(writer, block, degrader.ranges.u, recorded, targets)
     return writer.rows
 
 
@@ -102,9 +102,9 @@ def _recorded_hashes(targets: Path, ids: Sequence[str]) -> dict[str, str]:
     return recorded
 
 
-def _append(writer: PackedWriter, block: _Block, recorded: dict[str, str], targets: Path) -> None:
-    names, stack, blind, tasks = block
-    draws = [drawn for task in tasks for drawn in task.result()]
+def _append(writer: PackedWriter, block: _Block, size: int, recorded: dict[str, str], targets: Path) -> None:
+    names, stack, tasks = block
+    draws, blind = collect(tasks, size)
     columns: dict[str, list[object]] = {key: [getattr(drawn, key) for drawn in draws] for key in Drawn.__slots__}
     columns["id"] = list(names)
     columns["target_sha256"] = [hashlib.sha256(image).hexdigest() for image in stack]
