@@ -13,10 +13,13 @@ import pandas as pd
 from blindface.errors import InputError
 from blindface.files import read_json, write_text
 from blindface.report.catalogue import SOURCES
+from blindface.report.scores import arrow
+from blindface.subgroups.kinds import ISSUES
 
 SHOWN = ("psnr", "ssim", "ms_ssim", "lpips_squeeze", "niqe", "identity")
 """Metrics of the groups' table, where the experiment has them."""
-ISSUES = {"b": "pose and expression", "c": "interference", "d": "ethnic groups", "e": "gender"}
+LIMITS = ("b", "c", "d", "e")
+"""The issues whose groups stand in the card."""
 
 
 def write_card(
@@ -55,7 +58,7 @@ def _results(found: Mapping[str, Any], blind: Mapping[str, Any]) -> list[list[st
     rows = []
     for name, metric in found["metrics"].items():
         if metric["batch_mean"] is not None:
-            label = f"{metric['label']} {'↑' if metric['better'] == 'higher' else '↓'}"
+            label = f"{metric['label']} {arrow(metric['better'])}"
             before = blind["metrics"].get(name, {}).get("batch_mean")
             interval = " to ".join(_number(bound) for bound in metric["interval"] or ())
             rows.append([label, _number(before), _number(metric["batch_mean"]), interval])
@@ -67,7 +70,7 @@ def _groups(path: Path | None, objective: str) -> str:
         return ""
     try:
         table = pd.read_csv(path)
-        table = table[(table["method"] == objective) & table["issue"].isin(list(ISSUES))]
+        table = table[(table["method"] == objective) & table["issue"].isin(LIMITS)]
         names = [name for name in SHOWN if name in set(table["metric"])]
         wide = table[table["metric"].isin(names)]
     except (KeyError, ValueError) as error:
@@ -76,7 +79,7 @@ def _groups(path: Path | None, objective: str) -> str:
         return ""
     rows = [f"| | group | labels | n | {' | '.join(names)} |", "|---|---|---|---:|" + "---:|" * len(names)]
     for (issue, kind, group, source), part in wide.groupby(["issue", "kind", "group", "source"], sort=False):
-        rows.append(_group_row(ISSUES[str(issue)], f"{kind}: {group}", str(source), part, names))
+        rows.append(_group_row(ISSUES[str(issue)].lower(), f"{kind}: {group}", str(source), part, names))
     return "\n".join(rows)
 
 

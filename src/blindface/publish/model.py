@@ -22,8 +22,8 @@ def publish_model(folder: Path, scores: Path, output: Path) -> str:
     """Write `output`, a generator file with half-precision averaged weights, and beside it its record as JSON.
 
     folder: of the trained model (generator.safetensors, run.json); scores: the per-image table of its method on the
-    test part. Returns the SHA-256 of the file. Errors: InputError if a file is missing, or if the metrics were not
-    those of averaged weights, which the caller knows from the parameters.
+    test part. Returns the SHA-256 of the file. Errors: InputError if a file is missing, or if half precision cannot
+    hold the weights.
     """
     folder = Path(folder)
     source = folder / "generator.safetensors"
@@ -52,7 +52,7 @@ def _refuse_overflow(path: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def _few(scores: Path) -> dict[str, dict[str, Any]]:
-    """The metrics of the first images in the order of a hash of their ids, so that no name is preferred."""
+    """The metrics of images spread evenly over the sorted ids."""
     table = read_table(scores).sort_values("id")
     step = max(len(table) // CHECKED_IMAGES, 1)
     chosen = table.iloc[::step].head(CHECKED_IMAGES).set_index("id")
