@@ -34,16 +34,19 @@ class Degrader:
     """Workers that degrade stacks of targets for one objective; use it in a `with` block.
 
     One worker is a thread; more are processes, since threads wait for the interpreter's lock at every step of every
-    image: two of them were 1.2 times as fast as one. Processes take about two seconds to start.
+    image: two of them were 1.2 times as fast as one. Processes take about two seconds to start. apart: a process even
+    for one worker, so that it never holds the lock of the caller.
     """
 
-    def __init__(self, objective: Objective, params: PairsParams, workers: int | None = None) -> None:
+    def __init__(
+        self, objective: Objective, params: PairsParams, workers: int | None = None, apart: bool = False
+    ) -> None:
         if workers is not None and workers < 1:
             raise InputError(f"workers must be at least 1, got {workers}")
         self.objective: Objective = objective
         self.params = params
         self.ranges = ranges_of(params, objective)
-        self._pool = _pool(workers or available_workers())
+        self._pool = _pool(workers or available_workers(), apart)
         self._quiet = opencv_single_threaded()
 
     def __enter__(self) -> Degrader:
@@ -96,8 +99,8 @@ def _degrade_slice(
     return [drawn for drawn, _ in done], np.stack([image for _, image in done])
 
 
-def _pool(workers: int) -> Executor:
-    if workers == 1:
+def _pool(workers: int, apart: bool) -> Executor:
+    if workers == 1 and not apart:
         return ThreadPoolExecutor(1, thread_name_prefix="degrade")
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_process)
 
