@@ -26,14 +26,13 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift
-from blindface.networks import Discriminator, Generator
 from blindface.networks.discriminator import SIZES
 from blindface.networks.synchronised import synchronise
 from blindface.numerics import Precision, set_policy
 from blindface.params import ObjectiveParams, PerceptualParams, TrainParams
 from blindface.plan import count_work
 from blindface.processes import ALONE, Processes
-from blindface.steps import STEPS, Batch, Losses, StepRunner, StepWeights, final_weights, make_optimisers
+from blindface.steps import STEPS, Batch, Losses, StepRunner, StepWeights, final_weights, make_networks, make_optimisers
 
 DATA_SHEET = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """Dense bfloat16 operations per second, NVIDIA's data sheets (SXM)."""
@@ -128,8 +127,9 @@ def prepare(
     precision, compiled, deterministic = VARIANTS.get(name, ("fp32", False, False))
     set_policy(precision, deterministic)
     layout = torch.contiguous_format if name == PLAIN else torch.channels_last
-    generator = Generator(params.generator_channels, choice.encoder).to(device).to(memory_format=layout)  # type: ignore[call-overload]
-    discriminator = Discriminator(params.discriminator_channels).to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    generator, discriminator = make_networks(params, choice)
+    generator = generator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    discriminator = discriminator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
     perceptual = make_perceptual(params.perceptual, device)
     if perceptual is not None:
         perceptual = perceptual.to(memory_format=layout)  # type: ignore[call-overload]
@@ -207,7 +207,7 @@ def main() -> None:
     params = TrainParams(generator_channels=8, discriminator_channels=4) if options.tiny else TrainParams()
     choice = params.objective1 if options.objective == "objective1" else params.objective2
     with torch.device("meta"):
-        networks = Generator(params.generator_channels, choice.encoder), Discriminator(params.discriminator_channels)
+        networks = make_networks(params, choice)
     gflop, _ = count_work(params, options.objective, *networks)
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     product = matrix_product_speed(device)

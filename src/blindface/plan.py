@@ -23,7 +23,7 @@ from blindface.networks import Discriminator, Generator, count_parameters
 from blindface.networks.discriminator import SIZES
 from blindface.numerics import autocast
 from blindface.params import Objective, TrainParams
-from blindface.steps import STEPS, Batch, Losses, StepRunner, final_weights, make_optimisers
+from blindface.steps import STEPS, Batch, Losses, StepRunner, final_weights, make_networks, make_optimisers
 
 PROBE_SECONDS = 1.0
 PROBE_OPERATIONS = 5e11
@@ -84,8 +84,7 @@ def plan(params: TrainParams, objective: Objective, images: int) -> Plan:
     device = choose_device(params.device)
     choice = params.objective1 if objective == "objective1" else params.objective2
     with torch.device("meta"):
-        generator = Generator(params.generator_channels, choice.encoder)
-        discriminator = Discriminator(params.discriminator_channels)
+        generator, discriminator = make_networks(params, choice)
     gflop, kept = count_work(params, objective, generator, discriminator)
     half = params.precision == "bf16" and device.type == "cuda"
     share = -(-choice.batch_size // params.processes)

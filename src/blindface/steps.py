@@ -37,7 +37,7 @@ from blindface.losses import (
 )
 from blindface.networks import Discriminator, Generator
 from blindface.numerics import Precision, autocast
-from blindface.params.training import ObjectiveParams
+from blindface.params.training import ObjectiveParams, TrainParams
 
 STEPS = (1, 2, 3)
 TERMS = ("adversarial", "pixel", "perceptual", "attention")
@@ -81,6 +81,12 @@ class Optimisers:
 
     generator: Adam
     discriminator: Adam
+
+
+def make_networks(params: TrainParams, choice: ObjectiveParams) -> tuple[Generator, Discriminator]:
+    """Both networks of an objective, with weights drawn from PyTorch's generator."""
+    channels = choice.generator_channels or params.generator_channels
+    return Generator(channels, choice.encoder), Discriminator(params.discriminator_channels)
 
 
 def make_optimisers(

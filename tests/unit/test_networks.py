@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from blindface.networks import Discriminator, EncoderKind, Generator, count_parameters, recalibrate
 from blindface.networks.discriminator import batch_deviation
 from blindface.networks.layers import LEAK, EqualisedConv2d, initialise
+from blindface.params import ObjectiveParams, TrainParams
+from blindface.steps import make_networks
 
 
 def test_default_generator_has_the_papers_number_of_parameters() -> None:
@@ -20,7 +22,7 @@ def test_default_discriminator_has_the_papers_number_of_parameters() -> None:
     assert count_parameters(Discriminator()) == 8_065_537  # the paper's number
 
 
-@pytest.mark.parametrize(("encoder", "size"), [("none", 16), ("plain", 128), ("residual", 128)])
+@pytest.mark.parametrize(("encoder", "size"), [("none", 16), ("plain", 128), ("residual", 128), ("unet", 128)])
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_generator_returns_one_image_per_step(encoder: EncoderKind, size: int, steps: int) -> None:
     generator = Generator(8, encoder)
@@ -28,12 +30,37 @@ def test_generator_returns_one_image_per_step(encoder: EncoderKind, size: int, s
     assert [tuple(image.shape) for image in images] == [(2, 3, 32, 32), (2, 3, 64, 64), (2, 3, 128, 128)][:steps]
 
 
-@pytest.mark.parametrize("encoder", ["none", "plain", "residual"])
+@pytest.mark.parametrize("encoder", ["none", "plain", "residual", "unet"])
 def test_generator_is_rebuilt_from_its_arguments(encoder: EncoderKind) -> None:
     generator = Generator(16, encoder)
     again = Generator(**generator.arguments)
     again.load_state_dict(generator.state_dict())
     assert count_parameters(again) == count_parameters(generator)
+
+
+def test_unet_adds_the_encoders_features_where_the_sizes_agree() -> None:
+    generator = Generator(16, "unet").eval()
+    residual = Generator(16, "residual").eval()
+    residual.load_state_dict(generator.state_dict())
+    blind = torch.randn(2, 3, 128, 128)
+    wide, half, features = generator.stem.features(blind)
+    first = generator.steps[0](features) + half
+    second = generator.steps[1](first) + wide
+    expected = [
+        generator.to_rgb[0](first),
+        generator.to_rgb[1](second),
+        generator.to_rgb[2](generator.steps[2](second)),
+    ]
+    for image, wanted, plain in zip(generator(blind), expected, residual(blind), strict=True):
+        torch.testing.assert_close(image, wanted)
+        assert not torch.allclose(image, plain)
+
+
+def test_an_objective_can_have_a_width_of_its_own() -> None:
+    params = TrainParams(generator_channels=16, discriminator_channels=4)
+    narrow = ObjectiveParams(encoder="unet", generator_channels=8)
+    assert make_networks(params, params.objective1)[0].arguments == {"channels": 16, "encoder": "none"}
+    assert make_networks(params, narrow)[0].arguments == {"channels": 8, "encoder": "unet"}
 
 
 def test_generator_refuses_channels_that_cannot_be_halved_three_times() -> None:

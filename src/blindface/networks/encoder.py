@@ -1,4 +1,7 @@
-"""Encoders of objective 2: from a 128x128 blind image to the features that the stem makes of a 16x16 one."""
+"""Encoders of objective 2: from a 128x128 blind image to the features that the stem makes of a 16x16 one.
+
+`features` gives what stands at 64x64 and 32x32 on the way too, for a generator that takes it up again (U-Net).
+"""
 
 from __future__ import annotations
 
@@ -40,3 +43,11 @@ class Encoder(nn.Sequential):
         widths = [3, channels // 4, channels // 2, channels]
         blocks = [EncoderBlock(widths[i], widths[i + 1], residual) for i in range(3)]
         super().__init__(*blocks)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """The result of every block: (N, channels / 4, 64, 64), (N, channels / 2, 32, 32), (N, channels, 16, 16)."""
+        results = []
+        for block in self:
+            x = block(x)
+            results.append(x)
+        return results

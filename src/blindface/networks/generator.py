@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from blindface.networks.encoder import Encoder
 from blindface.networks.layers import ResidualBlock, initialise
 
-EncoderKind = Literal["none", "plain", "residual"]
+EncoderKind = Literal["none", "plain", "residual", "unet"]
 STEPS = 3
 
 
@@ -19,6 +19,9 @@ class Generator(nn.Module):
     A stem (3x3 convolution, batch norm, ReLU) takes a 16x16 blind image to `channels` features; for 128x128 blind
     images an encoder, plain (the paper's) or residual (its future work), takes its place. Step k is a residual block on
     d channels and a 4x4 transposed convolution of stride 2 to d / 2, batch norm, ReLU, with d = channels, / 2, / 4.
+    With `unet` the encoder is residual and its features at 32x32 and 64x64 are added to those of steps 1 and 2, which
+    have as many channels (Ronneberger et al., U-Net, 2015, with sums in place of concatenations): what the photograph
+    still shows need not pass 16x16.
     A 1x1 convolution turns the features of each step into an image; it is linear, so values may leave [-1, 1].
     With 512 channels and no encoder these are 8,969,097 parameters, the paper's number.
 
@@ -36,7 +39,7 @@ class Generator(nn.Module):
             convolution = initialise(nn.Conv2d(3, channels, 3, padding=1), gain=2.0)
             self.stem = nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())
         else:
-            self.stem = Encoder(channels, residual=encoder == "residual")
+            self.stem = Encoder(channels, residual=encoder != "plain")
         widths = [channels >> step for step in range(STEPS)]
         self.steps = nn.ModuleList(_step(width) for width in widths)
         self.to_rgb = nn.ModuleList(initialise(nn.Conv2d(width // 2, 3, 1), gain=1.0) for width in widths)
@@ -58,12 +61,22 @@ class Generator(nn.Module):
         Returns the images of steps 1..steps: (N, 3, 32, 32), (N, 3, 64, 64), (N, 3, 128, 128), not clipped.
         """
         assert blind.shape[1:] == (3, self.input_size, self.input_size), f"blind images have shape {blind.shape}"
-        features = self.stem(blind)
+        features, kept = self._encode(blind)
         images = []
         for index in range(steps):
             features = self.steps[index](features)
+            if kept:
+                features = features + kept.pop()
             images.append(self.to_rgb[index](features))
         return images
+
+    def _encode(self, blind: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The features at 16x16, and those to add after the first steps, the last first."""
+        if self.encoder == "unet":
+            assert isinstance(self.stem, Encoder)
+            *kept, features = self.stem.features(blind)
+            return features, kept
+        return self.stem(blind), []
 
 
 def _step(channels: int) -> nn.Sequential:

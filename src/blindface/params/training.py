@@ -51,8 +51,13 @@ class ObjectiveParams(Block):
     """What differs between the two objectives."""
 
     batch_size: int = setting(32, "Images per batch, shared by all processes.", unit="images", ge=1, le=4096)
-    encoder: Literal["none", "plain", "residual"] = setting(
-        "none", "none: the blind image is 16x16; plain: the paper's encoder from 128x128; residual: its future work."
+    encoder: Literal["none", "plain", "residual", "unet"] = setting(
+        "none",
+        "none: the blind image is 16x16; plain: the paper's encoder from 128x128; residual: its future work; "
+        "unet: residual, and its features are added to the generator's of the same size.",
+    )
+    generator_channels: int | None = setting(
+        None, "In place of train.generator_channels, for this objective alone.", ge=8, le=2048, multiple_of=8
     )
     adversarial: WeightParams = setting(WeightParams(final=(0.5, 0.3, 0.1)), "Weight of the adversarial loss.")
     pixel: WeightParams = setting(WeightParams(final=(100.0, 100.0, 100.0)), "alpha: weight of the absolute error.")

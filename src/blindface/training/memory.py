@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from blindface.networks import Discriminator, Generator
 from blindface.numerics import Precision
 from blindface.packed import count_rows
 from blindface.plan import count_work, fixed_bytes
+from blindface.steps import make_networks
 from blindface.training.task import Task
 
 HEADROOM = 0.9
@@ -19,8 +19,7 @@ def advise(task: Task) -> str:
     free, _ = torch.cuda.mem_get_info(task.device)
     available = free + torch.cuda.memory_reserved(task.device)
     with torch.device("meta"):
-        generator = Generator(task.params.generator_channels, task.choice.encoder)
-        discriminator = Discriminator(task.params.discriminator_channels)
+        generator, discriminator = make_networks(task.params, task.choice)
     _, per_image = count_work(task.params, task.objective, generator, discriminator)
     left = HEADROOM * available - fixed_bytes(generator, discriminator, count_rows(task.files.train))
     fitting = largest_batches(task.choice.batch_size, task.params.precision, per_image, left, task.processes.count)

@@ -14,7 +14,7 @@ from blindface.networks.synchronised import synchronise
 from blindface.params.training import ObjectiveParams, TrainParams
 from blindface.processes import ALONE, Processes
 from blindface.randomness import derive_seed
-from blindface.steps import Optimisers, average_decay, make_optimisers, update_average
+from blindface.steps import Optimisers, average_decay, make_networks, make_optimisers, update_average
 
 
 class TrainingState:
@@ -31,8 +31,7 @@ class TrainingState:
         # Drawn on the CPU, so that the initial weights are those of the seed on every device.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(params.seed, "weights", objective) % 2**63)
-            generator = Generator(params.generator_channels, choice.encoder)
-            discriminator = Discriminator(params.discriminator_channels)
+            generator, discriminator = make_networks(params, choice)
         layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self.generator: Generator = generator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
         self.discriminator: Discriminator = discriminator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
