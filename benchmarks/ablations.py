@@ -216,6 +216,7 @@ def main() -> None:
         if snakemake(options.data, targets, options.configfile, options.cores * (options.gpus.count(",") + 1), log):
             sys.exit(f"the data could not be made: {log} says why")
     failures = run_all(variants, options, common)
+    write_tables(variants, options)
     print(options.output.with_suffix(".md").read_text())
     sys.exit("\n".join(failures) or 0)
 
