@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from blindface.files import sha256_file
@@ -24,6 +25,7 @@ def test_every_stage_leaves_its_files(first_run):
         "reports/metrics.md",
         "reports/metrics.json",
         "reports/index.html",
+        "reports/per_image.csv",
         "reports/subgroups.csv",
         "reports/subgroups.json",
     ):
@@ -37,6 +39,16 @@ def test_without_weights_the_table_says_na_and_why(first_run):
     scores = json.loads((first_run / "data/scores/objective1.json").read_text())["metrics"]
     assert scores["lpips_squeeze"]["unavailable"]
     assert scores["psnr_batch"]["batch_mean"] > 5
+
+
+def test_one_table_holds_every_image_of_every_method(first_run):
+    table = pd.read_csv(first_run / "reports/per_image.csv")
+    scores = {path.stem: json.loads(path.read_text()) for path in (first_run / "data/scores").glob("*.json")}
+    assert table["method"].value_counts().to_dict() == {name: score["images"] for name, score in scores.items()}
+    assert not table.duplicated(["method", "id"]).any()
+    means = table.groupby("method").mean(numeric_only=True)
+    for name, score in scores.items():
+        assert means.loc[name, "psnr"] == pytest.approx(score["metrics"]["psnr"]["image_mean"], rel=5e-5)
 
 
 def test_a_second_call_does_nothing(first_run):
@@ -53,6 +65,7 @@ def test_a_second_run_elsewhere_gives_the_same_bytes(first_run, tmp_path):
             "data/split.csv",
             "data/checked/*.json",
             "data/scores/*",
+            "reports/per_image.csv",
         )
         for path in first_run.glob(pattern)
         if "checkpoints" not in path.parts

@@ -71,6 +71,7 @@ def finished(tmp_path: Path) -> Path:
         (reports / "figures" / f"{name}.png").write_bytes(b"picture")
     write_json(reports / "metrics.json", {"objective1": {"psnr_batch": 21.25}})
     (reports / "metrics.md").write_text("table")
+    (reports / "per_image.csv").write_text("id,method,psnr\nRendered_Person_000/one,objective1,20\n")
     logs.mkdir(parents=True)
     (logs / "split.tsv").write_text("s\th:m:s\tmax_rss\tcpu_time\n1.5\t0:00:01\t100.0\t1.25\n")
     return run
@@ -122,9 +123,17 @@ def test_published_results_hold_everything_but_photographs(finished: Path, tmp_p
         *("checked/objective1.json", "weights/train/manifest.json"),
     }
     assert (output / "stages.csv").read_text().splitlines()[1] == "split,1.5,1.25,100.0"
-    table = pd.read_csv(output / "per_image.csv")
-    assert list(table.columns) == ["method", "id", "psnr", "niqe"]
-    assert len(table) == 100
+    assert (output / "per_image.csv").read_bytes() == (finished / "reports" / "per_image.csv").read_bytes()
+
+
+def test_results_of_a_report_without_image_ids_are_published_and_say_so(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (finished / "reports" / "per_image.csv").unlink()
+    written = publish_results(finished / "data", finished / "reports", finished / "logs", tmp_path / "lfw")
+    assert {"metrics.json", "stages.csv"} <= {path.name for path in written}
+    assert "per_image.csv" not in {path.name for path in written}
+    assert "has no per_image.csv" in "".join(capsys.readouterr())
 
 
 def test_results_without_a_report_are_refused_and_lose_nothing(finished: Path, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_every_named_file_is_written(built):
         f"plots/{name}.csv"
         for name in ("metrics", "differences", "severity", *(f"convergence_{o}" for o in OBJECTIVES))
     }
-    assert files == figures | plots | {"metrics.md", "metrics.json", "index.html"}
+    assert files == figures | plots | {"metrics.md", "metrics.json", "per_image.csv", "index.html"}
 
 
 def test_the_command_in_another_process_gives_the_same_bytes(sources, built, tmp_path):
@@ -176,8 +176,10 @@ def test_every_colour_has_a_dark_partner(html):
 
 def test_without_photographs_no_picture_and_no_name_appears(sources, built, tmp_path):
     shutil.copytree(built / "figures", tmp_path / "figures")
+    shutil.copy(built / "per_image.csv", tmp_path)
     build_report(replace(sources, models={}, images=()), tmp_path, photographs=False)
     files = read_files(tmp_path)
+    assert "per_image.csv" not in files
     assert not [name for name in files if any(picture in name for picture in PICTURES)]
     text = files["index.html"].decode() + files["metrics.md"].decode()
     assert "<img" not in text

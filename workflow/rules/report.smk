@@ -48,6 +48,7 @@ rule write_report:
             labels={"file": "page"},
         ),
         metrics="reports/metrics.json",
+        images="reports/per_image.csv",
         plots=expand(
             "reports/plots/{name}.csv",
             name=[

@@ -34,7 +34,7 @@ def report(
         bool, typer.Option("--photographs/--no-photographs", help="Show pictures of faces, or leave all of them out.")
     ] = True,
 ) -> None:
-    """Write metrics.md, metrics.json, figures, plots and index.html.
+    """Write metrics.md, metrics.json, per_image.csv, figures, plots and index.html.
 
     Every input is optional: what is missing is named in the report. Leave the photographs out of results that are
     published or kept in git.

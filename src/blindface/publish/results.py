@@ -7,16 +7,14 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
-
 from blindface.errors import InputError
 from blindface.files import copy_file, read_json, write_text
-from blindface.packed import read_table
+from blindface.progress import say
+from blindface.report.image_table import NAME as IMAGE_TABLE
 
 PHOTOGRAPHS = ("examples", "progressive", "degradations", "own")
 """Beginnings of the names of figures that show photographs."""
-TABLES = ("metrics.md", "metrics.json", "subgroups.csv", "subgroups.json")
-DECIMALS = 4
+TABLES = ("metrics.md", "metrics.json", IMAGE_TABLE, "subgroups.csv", "subgroups.json")
 
 
 def publish_results(data: Path, reports: Path, logs: Path, output: Path) -> list[Path]:
@@ -33,7 +31,8 @@ def publish_results(data: Path, reports: Path, logs: Path, output: Path) -> list
     for path in [*(reports / name for name in TABLES), *_without_photographs(reports)]:
         if path.is_file():
             copy_file(path, output / path.relative_to(reports))
-    _write_images(data / "scores", output / "per_image.csv")
+    if not (reports / IMAGE_TABLE).is_file():
+        say(f"{reports} has no {IMAGE_TABLE} (a report without photographs has none): published without it")
     for folder in sorted((data / "models").glob("*/")):
         if (folder / "run.json").is_file():
             copy_file(folder / "history.csv", output / "models" / f"{folder.name}.history.csv")
@@ -49,18 +48,6 @@ def _without_photographs(reports: Path) -> Iterable[Path]:
     plots = sorted((reports / "plots").glob("*.csv"))
     figures = sorted(path for path in (reports / "figures").glob("*.*") if not path.name.startswith(PHOTOGRAPHS))
     return [*plots, *figures]
-
-
-def _write_images(scores: Path, output: Path) -> None:
-    """One row per method and image: id and every metric, four decimals."""
-    frames = []
-    for path in sorted(scores.glob("*.parquet")):
-        frame = read_table(path)
-        frame.insert(0, "method", path.stem)
-        frames.append(frame)
-    if frames:
-        whole = pd.concat(frames, ignore_index=True).round(DECIMALS)
-        write_text(output, whole.to_csv(index=False))
 
 
 def stage_costs(benchmarks: Path) -> str:

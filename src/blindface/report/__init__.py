@@ -3,6 +3,7 @@
 metrics.md                      the paper's table with ours beside it, per-image means, notes
 metrics.json                    method -> metric -> number, for DVC (the mean over batches, else over images)
 index.html                      the page
+per_image.csv                   every metric of every test image by every method, see blindface.report.image_table
 figures/*.png, *.svg            see blindface.report.figures
 plots/differences.csv           method, base, metric, images, mean, low95, high95, verdict (paired, image by image)
 plots/metrics.csv               method, metric, label, batch_mean, batch_std, image_mean, low95, high95, unavailable
@@ -23,6 +24,7 @@ from blindface.report.analysis import severity_table
 from blindface.report.catalogue import PAPER, meaning_of
 from blindface.report.differences import difference_frame
 from blindface.report.groups import groups_text, read_groups
+from blindface.report.image_table import write_image_table
 from blindface.report.material import Material, Sources, gather
 from blindface.report.page import write_page
 from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
@@ -43,6 +45,7 @@ def build_report(sources: Sources, output: Path, photographs: bool = True, commi
     findings = find_out(material)
     write_text(output / "metrics.md", metrics_text(material, findings))
     write_json(output / "metrics.json", metrics_values(material))
+    write_image_table(material, output, photographs)
     _write_plots(material, findings, output / "plots")
     with rc():
         figures.write_figures(material, output / "figures", photographs)
