@@ -114,7 +114,7 @@ def run(variant: Variant, options: argparse.Namespace, common: dict[str, Any], g
     targets = [f"data/scores/{variant.objective}.json"]
     if snakemake(directory, targets, configs, options.cores, log, gpu) == 0:
         return None
-    return f"{variant.name}: {(log.read_text().strip().splitlines() or ['nothing was printed'])[-1]} (see {log})"
+    return f"{variant.name} failed; the end of {log}:\n" + "".join(log.open().readlines()[-40:])
 
 
 def run_all(variants: Sequence[Variant], options: argparse.Namespace, common: dict[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import faulthandler
 import os
 import sys
 from pathlib import Path
@@ -49,6 +50,8 @@ def main() -> None:
     """Run the command line. A user's mistake ends with one sentence on standard error and status 2."""
     # Threads that spin while they wait slow each other down by ten times and more where several stages share a machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # A crash in a compiled library (a driver, OpenCV) otherwise leaves no word about where it was.
+    faulthandler.enable()
     import blindface.cli  # noqa: F401  (its modules register the commands)
 
     try:

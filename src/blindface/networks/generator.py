@@ -65,17 +65,17 @@ class Generator(nn.Module):
         images = []
         for index in range(steps):
             features = self.steps[index](features)
-            if kept:
-                features = features + kept.pop()
+            if index < len(kept):
+                features = features + kept[index]
             images.append(self.to_rgb[index](features))
         return images
 
     def _encode(self, blind: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The features at 16x16, and those to add after the first steps, the last first."""
+        """The features at 16x16, and those to add after the first steps, in their order."""
         if self.encoder == "unet":
             assert isinstance(self.stem, Encoder)
-            *kept, features = self.stem.features(blind)
-            return features, kept
+            wide, half, features = self.stem.features(blind)
+            return features, [half, wide]
         return self.stem(blind), []
 
 
