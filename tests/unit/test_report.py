@@ -243,8 +243,8 @@ def test_durations_come_in_the_order_of_the_data_and_broken_files_are_left_out(t
         (tmp_path / f"{name}.tsv").write_text(head + row)
     (tmp_path / "split.tsv").write_text("not a benchmark")
     assert [(found.name, found.seconds, found.megabytes) for found in read_durations(tmp_path)] == [
-        ("degrade, objective1, test", 2.0, None),
-        ("evaluate, blind1", 4.5, 300.5),
+        ("degrade.objective1.test", 2.0, None),
+        ("evaluate.blind1", 4.5, 300.5),
         ("my_rule", 1.0, 10.0),
     ]
     assert read_durations(None) == read_durations(tmp_path / "gone") == []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from blindface.errors import InputError
 from blindface.files import copy_file, read_json, write_text
+from blindface.job_costs import read_job_costs
 from blindface.progress import say
 from blindface.report.image_table import NAME as IMAGE_TABLE
 
@@ -51,14 +51,11 @@ def _without_photographs(reports: Path) -> Iterable[Path]:
 
 
 def stage_costs(benchmarks: Path) -> str:
-    """Wall time, CPU time and memory of each rule, from Snakemake's benchmark files, as CSV text."""
+    """Wall time, CPU time and memory of each job as CSV text; what was not measured is empty."""
     lines = ["stage,seconds,cpu_seconds,memory_mb"]
-    for path in sorted(benchmarks.glob("*.tsv")):
-        with open(path, newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-        if rows:
-            row = rows[-1]
-            lines.append(",".join([path.stem, *(row.get(key, "") for key in ("s", "cpu_time", "max_rss"))]))
+    for job in read_job_costs(benchmarks):
+        numbers = (job.seconds, job.cpu_seconds, job.megabytes)
+        lines.append(",".join([job.name, *("" if number is None else str(number) for number in numbers)]))
     return "\n".join(lines) + "\n"
 
 

@@ -157,7 +157,7 @@ def _provenance(material: Material, photographs: bool, commit: str | None) -> di
         "versions": facts.versions(material),
         "hashes": hashes(material),
         "commit": commit,
-        "durations": [(job.name, facts.duration_text(job.seconds), job.megabytes) for job in jobs],
+        "durations": [(job.name.replace(".", ", "), facts.duration_text(job.seconds), job.megabytes) for job in jobs],
         "parameters": parameters,
         "skip_reasons": sorted(reasons.items()),
         "skipped": named,
