@@ -21,7 +21,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure.
 
     The temporary name ends in `.partial` and then the suffix of `path`, so that writers which choose a format by
-    suffix work. Parent folders are made; what a killed process of this machine left of the same file is removed.
+    suffix work. Parent folders are made; what a killed process of this machine left of the same file is removed. The
+    file may be read by whom the umask says, whatever the writer thinks (safetensors keeps it to its owner).
     A full disk raises InputError with the remedy.
     """
     path = Path(path)
@@ -29,7 +30,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     _clear_leftovers(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        temporary.unlink()
         yield temporary
+        temporary.chmod(mode)
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

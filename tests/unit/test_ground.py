@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from blindface import files, images, randomness
 from blindface.errors import InputError
@@ -51,6 +54,22 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
         raise RuntimeError
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o007, 0o660)])
+def test_files_are_for_whom_the_umask_says_whatever_the_writer_thinks(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with files.atomic_path(tmp_path / "model.safetensors") as temporary:
+            save_file({"x": torch.zeros(1)}, temporary)
+        with files.atomic_path(tmp_path / "table.csv") as temporary:
+            temporary.write_text("a,b\n")
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "model.safetensors": mode,
+        "table.csv": mode,
+    }
 
 
 def test_json_refuses_nan(tmp_path):
