@@ -34,12 +34,12 @@ def import_folder(folder: Path, pairs: Path, targets: Path, output: Path, method
     """
     ids = [str(name) for name in read_table(pairs)["id"]]
     shape = image_shape(targets, "target")
-    files = _match(Path(folder).expanduser(), ids, pairs)
     problems = _Problems()
+    files = _match(Path(folder).expanduser(), ids, pairs, problems)
     with PackedWriter(output, {"id": pa.string()}, {"image": shape}, {"method": method}) as writer:
         for start in track(range(0, len(ids), 256), f"reading {folder}"):
             some = ids[start : start + 256]
-            images = [_read(files[name], shape, problems) for name in some]
+            images = [_read(files.get(name), shape, problems) for name in some]
             writer.append({"id": some}, {"image": np.stack(images)})
         problems.refuse(folder)
         return writer.rows
@@ -68,8 +68,11 @@ class _Problems:
         )
 
 
-def _match(folder: Path, ids: Sequence[str], pairs: Path) -> dict[str, Path]:
-    """The file of every id. Errors: InputError that names all missing and extra files."""
+def _match(folder: Path, ids: Sequence[str], pairs: Path, problems: _Problems) -> dict[str, Path]:
+    """The file of every id that has one; missing and extra files become problems.
+
+    Errors: InputError if there is no id or no folder.
+    """
     if not ids:
         raise InputError(f"{pairs} holds no image: make the pairs of the test part first")
     if not folder.is_dir():
@@ -77,7 +80,6 @@ def _match(folder: Path, ids: Sequence[str], pairs: Path) -> dict[str, Path]:
     there = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if _counts(path, folder)}
     last = Counter(name.rpartition("/")[2] for name in ids)
     files: dict[str, Path] = {}
-    problems = _Problems()
     for name in ids:
         short = name.rpartition("/")[2]
         wanted = [f"{name}.png", *([f"{short}.png"] if last[short] == 1 else [])]
@@ -88,7 +90,6 @@ def _match(folder: Path, ids: Sequence[str], pairs: Path) -> dict[str, Path]:
             files[name] = match
     for name in there:
         problems.add("of no blind image", name)
-    problems.refuse(folder)
     return files
 
 
@@ -97,8 +98,10 @@ def _counts(path: Path, folder: Path) -> bool:
     return path.is_file() and not hidden
 
 
-def _read(path: Path, shape: tuple[int, int, int], problems: _Problems) -> Image:
-    """One picture as RGB; a black one in the place of a picture with a problem."""
+def _read(path: Path | None, shape: tuple[int, int, int], problems: _Problems) -> Image:
+    """One picture as RGB; a black one in the place of a picture that is missing or has a problem."""
+    if path is None:
+        return np.zeros(shape, np.uint8)
     content = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED) if path.stat().st_size else None
     if content is None:
         problems.add("unreadable", path.name)

@@ -88,6 +88,16 @@ def test_missing_and_extra_files_are_named_together(place: Path) -> None:
     assert "export-pairs" in message
 
 
+def test_files_of_another_size_are_named_beside_missing_and_extra_ones(place: Path) -> None:
+    folder = place / "folder"
+    (folder / f"{IDS[0]}.png").rename(folder / "stranger.png")
+    write(folder / f"{IDS[2]}.png", textured(1)[0][:64, :64])
+    message = refused(place)
+    assert "1 missing (Ann/Ann_0001.png)" in message
+    assert "1 of no blind image (stranger.png)" in message
+    assert "1 not of 128x128 px (Bo_0001.png is 64x64)" in message
+
+
 def test_many_missing_files_are_counted_not_listed(place: Path) -> None:
     (place / "empty").mkdir()
     with pytest.raises(InputError, match=r"3 missing \(Ann/Ann_0001.png, Ann/Ann_0002.png, Bo/Bo_0001.png\)"):
