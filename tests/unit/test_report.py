@@ -29,6 +29,7 @@ from blindface.report.figures import CHARTS, PICTURES
 from blindface.report.material import Material, gather, hashes
 from blindface.report.page import DARK
 from blindface.report.style import PALETTE
+from blindface.report.summary import paragraph
 from blindface.tracking import TrackedRun
 from blindface.tracking.note import write_note
 from blindface.tracking.record import record_key
@@ -214,6 +215,26 @@ def test_a_broken_file_is_an_error_with_a_remedy(sources, tmp_path):
 def test_the_page_draws_every_loss_of_the_history(html):
     for title in ("Validation PSNR (dB)", "Critic's gap, real − restored", "Gradient penalty", "Attention loss"):
         assert html.count(f'aria-label="{title} by epoch') == 2, title
+
+
+def test_scores_without_values_per_image_are_said_to_lack_them(sources):
+    given = [path for path in sources.images if path.stem != "objective2"]
+    sentences = gather(replace(sources, images=given)).lacks
+    assert "No values per image of objective 2: paired differences, strengths and per_image.csv lack them." in sentences
+    assert not [sentence for sentence in gather(sources).lacks if "values per image" in sentence]
+
+
+def test_skipped_photographs_keep_names_that_look_like_numbers_or_gaps(sources, tmp_path):
+    skipped = tmp_path / "skipped.csv"
+    skipped.write_text("id,reason\n00012,too small\nNA,unreadable\n")
+    assert gather(replace(sources, skipped=skipped)).skipped["id"].tolist() == ["00012", "NA"]
+
+
+def test_a_folder_of_photographs_is_not_said_to_hold_so_many_people(sources):
+    own = load_params(['{"fetch": {"source": "folder", "folder": "own"}}'])
+    material = gather(replace(sources, params=own))
+    assert dict(run_facts(material))["Photographs"] == "a folder of photographs: 10, 1 skipped"
+    assert "(10 photographs)" in paragraph(material, ())
 
 
 def test_hashes_name_the_data_behind_the_numbers(sources):

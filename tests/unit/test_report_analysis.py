@@ -41,6 +41,11 @@ def test_one_image_is_not_shown_three_times():
     assert [c.rank for c in choose_examples(frame(psnr=[10.0]), 8, seed=1, method="m")] == ["best"]
 
 
+def test_of_two_images_the_second_is_the_worst_not_the_median():
+    chosen = choose_examples(frame(psnr=[10.0, 20.0]), 8, seed=1, method="m")
+    assert [(c.id, c.rank) for c in chosen] == [("p1", "best"), ("p0", "worst")]
+
+
 def test_bins_hold_every_image_once_and_their_mean():
     joined = frame(sigma=[0.0, 0.9, 1.1, 5.0], psnr=[10.0, 12.0, 20.0, 30.0])
     bins = by_strength(joined, "sigma", "psnr")

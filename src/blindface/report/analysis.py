@@ -46,9 +46,8 @@ def choose_examples(frame: pd.DataFrame, count: int, seed: int, method: str) -> 
         ranked = frame.dropna(subset=[metric]).sort_values([metric, "id"], ascending=[metric.startswith("lpips"), True])
         values = dict(zip(ranked["id"], ranked[metric].astype(float), strict=True))
         names = list(ranked["id"])
-        places = dict.fromkeys((0, len(names) // 2, len(names) - 1))
-        ranks = ("best", "median", "worst")
-        chosen = [Example(names[p], rank, metric, values[names[p]]) for p, rank in zip(places, ranks, strict=False)]
+        places = {len(names) // 2: "median", len(names) - 1: "worst", 0: "best"}
+        chosen = [Example(names[place], rank, metric, values[names[place]]) for place, rank in sorted(places.items())]
         chosen = chosen[:count]
     taken = {example.id for example in chosen}
     rest = random_ids(

@@ -42,9 +42,8 @@ def _photographs(material: Material) -> str:
     source = SOURCES[material.params.fetch.source]
     if material.photographs is None:
         return source
-    people = f" of {material.people:,} people" if 0 < (material.people or 0) < material.photographs else ""
     skipped = 0 if material.skipped is None else len(material.skipped)
-    return f"{source}: {material.photographs:,}{people}, {skipped} skipped"
+    return f"{source}: {material.photographs:,}{material.of_people}, {skipped} skipped"
 
 
 def _split(material: Material) -> str:

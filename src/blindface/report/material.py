@@ -73,6 +73,15 @@ class Material:
         return self.sources.params
 
     @property
+    def of_people(self) -> str:
+        """` of 5 people` after a number of photographs; nothing where no person has several, or nobody is named.
+
+        A folder's own folders stand for people where the split needs them, but nothing says that they are.
+        """
+        named = self.params.fetch.source != "folder" and 0 < (self.people or 0) < (self.photographs or 0)
+        return f" of {self.people:,} people" if named else ""
+
+    @property
     def external(self) -> dict[str, Objective]:
         """Whose inputs each external method saw."""
         return {method.name: method.objective for method in self.params.restore.external}
@@ -149,6 +158,7 @@ def gather(sources: Sources, photographs: bool = True) -> Material:
             material.per_image[path.stem] = _unique(packed.read_table(path), path)
         else:
             material.lack(f"{path} is missing: nothing is shown by image for '{path.stem}'.")
+    _note_missing_values(material)
     for objective in OBJECTIVES:
         _read_objective(material, objective)
     _read_data(material)
@@ -169,6 +179,15 @@ def _read_scores(material: Material) -> None:
     absent = [method_of(name).label for name in ALWAYS if name not in material.scores]
     if absent:
         material.lack(f"No scores of {', '.join(absent)}.")
+
+
+def _note_missing_values(material: Material) -> None:
+    named = {path.stem for path in material.sources.images}
+    absent = [method.label for method in material.rows(material.scores) if method.name not in named]
+    if absent:
+        material.lack(
+            f"No values per image of {', '.join(absent)}: paired differences, strengths and per_image.csv lack them."
+        )
 
 
 def _read_objective(material: Material, objective: Objective) -> None:
@@ -226,7 +245,8 @@ def _read_data(material: Material) -> None:
     else:
         material.lack("No split: how many images trained and tested the models is not said.")
     if sources.skipped is not None and sources.skipped.exists():
-        material.skipped = pd.read_csv(sources.skipped)
+        # an id such as 00012 or NA is a name, neither a number nor a gap
+        material.skipped = pd.read_csv(sources.skipped, dtype=str, keep_default_na=False)
     else:
         material.lack("No list of skipped photographs.")
     for path in filter(Path.exists, sources.checked):

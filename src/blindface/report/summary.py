@@ -132,8 +132,7 @@ def _counts(material: Material) -> str:
     if material.photographs is None:
         return ""
     pictures = "images" if material.params.fetch.source == "embedded" else "photographs"
-    people = f" of {material.people:,} people" if 0 < (material.people or 0) < material.photographs else ""
-    return f" ({material.photographs:,} {pictures}{people})"
+    return f" ({material.photographs:,} {pictures}{material.of_people})"
 
 
 def _what_came_out(material: Material, found: Sequence[Change]) -> list[str]:
