@@ -56,6 +56,14 @@ def test_unet_adds_the_encoders_features_where_the_sizes_agree() -> None:
         assert not torch.allclose(image, plain)
 
 
+@pytest.mark.parametrize("encoder", ["none", "plain", "residual", "unet"])
+def test_generator_is_traced_as_one_graph(encoder: EncoderKind) -> None:
+    generator = Generator(8, encoder).eval()
+    blind = torch.randn(2, 3, generator.input_size, generator.input_size)
+    traced = torch.compile(lambda image: generator(image)[-1], fullgraph=True, backend="eager")
+    torch.testing.assert_close(traced(blind), generator(blind)[-1])
+
+
 def test_an_objective_can_have_a_width_of_its_own() -> None:
     params = TrainParams(generator_channels=16, discriminator_channels=4)
     narrow = ObjectiveParams(encoder="unet", generator_channels=8)
