@@ -22,10 +22,11 @@ from blindface.params import Objective, PairsParams, TrackParams, TrainParams
 from blindface.processes import join
 from blindface.progress import say
 from blindface.training.checkpoint import Checkpoint, clear_checkpoints, differences
-from blindface.training.loop import Status, TrainingRun
+from blindface.training.loop import Status, train_to_the_end
 from blindface.training.memory import advise
 from blindface.training.record import hash_code, identify
 from blindface.training.resume import GENERATOR, find_checkpoint, find_finished, only_one
+from blindface.training.run import TrainingRun
 from blindface.training.stopping import StopRequest
 from blindface.training.task import Task, TrainFiles
 
@@ -67,7 +68,7 @@ def train(
             if isinstance(found, Checkpoint):
                 run.go_on_from(found)
             with run.start_tracking(track) if processes.leads else nullcontext() as tracker:
-                return run.loop(stop, tracker)
+                return train_to_the_end(run, stop, tracker)
         except torch.cuda.OutOfMemoryError as error:
             raise DeviceError(advise(task)) from error
         except TrainingError:
