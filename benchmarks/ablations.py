@@ -223,7 +223,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--plan", type=Path, default=ROOT / "config/ablations.yaml", help="variants (YAML)")
+    parser.add_argument("--plan", type=Path, default=ROOT / "benchmarks/ablations.yaml", help="variants (YAML)")
     parser.add_argument("--configfile", type=Path, nargs="*", default=[], help="overlays, as for snakemake")
     parser.add_argument("--directory", type=Path, required=True, help="holds one working directory per variant")
     parser.add_argument("--data", type=Path, help="a working directory whose data is ready (default: made here)")

@@ -27,7 +27,7 @@ def ablations() -> ModuleType:
 
 
 def test_every_variant_of_the_plan_is_valid_and_differs_from_the_others(ablations: ModuleType) -> None:
-    common, variants = ablations.read_plan(ROOT / "config/ablations.yaml")
+    common, variants = ablations.read_plan(ROOT / "benchmarks/ablations.yaml")
     overlays = ["config/light.yaml", "config/improved.yaml"]
     found = {
         variant.name: load_params([*(str(ROOT / path) for path in overlays), json.dumps(merged)])
