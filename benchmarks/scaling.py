@@ -4,7 +4,7 @@
 
 The leading process first trains alone on its GPU while the others wait, then all train together: gradients averaged,
 batch statistics those of the whole batch (`--statistics process`: of each process's part). Printed are the images per
-second of both and their ratio. Passes, networks, losses and data are those of `benchmarks/train.py`. `--tiny` is a
+second of both and their ratio. Passes, networks, losses and data are those of `benchmarks/variants.py`. `--tiny` is a
 check of the script on CPUs.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from train import VARIANTS, prepare
+from variants import VARIANTS, prepare
 
 from blindface.params import TrainParams
 from blindface.processes import ALONE, Processes, join

@@ -66,7 +66,7 @@ def _parameters(runner: StepRunner) -> list[Tensor]:
 @pytest.fixture(scope="module")
 def plain() -> ModuleType:
     """The benchmark, which holds the method written plainly."""
-    spec = importlib.util.spec_from_file_location("benchmark_train", ROOT / "benchmarks" / "train.py")
+    spec = importlib.util.spec_from_file_location("benchmark_variants", ROOT / "benchmarks" / "variants.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

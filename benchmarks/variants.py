@@ -1,0 +1,143 @@
+"""The variants of training that are timed, each as a function that runs one pass: our steps, and a plain loop.
+
+A pass is steps 1, 2 and 3 with an update of the critic and one of the generator each. Images are random, and so are
+the weights of the perceptual backbone: what they hold changes no speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift
+from blindface.networks.discriminator import SIZES
+from blindface.networks.synchronised import synchronise
+from blindface.numerics import Precision, set_policy
+from blindface.params import ObjectiveParams, PerceptualParams, TrainParams
+from blindface.processes import ALONE, Processes
+from blindface.steps import STEPS, Batch, Losses, StepRunner, StepWeights, final_weights, make_networks, make_optimisers
+
+VARIANTS: dict[str, tuple[Precision, bool, bool]] = {
+    "bf16 eager": ("bf16", False, False),
+    "bf16 compiled": ("bf16", True, False),
+    "bf16 compiled deterministic": ("bf16", True, True),
+    "tf32 eager": ("tf32", False, False),
+}
+"""Precision, compiled or not, deterministic or not."""
+PLAIN = "fp32 plain loop"
+
+
+def plain_pass(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    losses: Losses,
+    optimisers: tuple[Adam, Adam],
+    batch: Batch,
+    weights: StepWeights,
+) -> None:
+    """The three steps as one writes them first: the generator runs for each update, the penalty by `autograd.grad`.
+
+    It gives the same weights as `StepRunner`, which the tests hold it to.
+    """
+    for step, (adversarial, pixel, perceptual, attention) in zip(STEPS, weights, strict=True):
+        target, points, mix = batch.targets[step - 1], batch.points[step - 1], batch.mixes[step - 1]
+        # Critic
+        with torch.no_grad():
+            fake = generator(batch.blind, step)[-1]
+        real_scores, fake_scores = discriminator(target, step), discriminator(fake, step)
+        between = (target + mix * (fake - target)).requires_grad_()
+        (gradients,) = torch.autograd.grad(discriminator(between, step).sum(), between, create_graph=True)
+        penalty = (gradients.flatten(1).norm(2, dim=1) - 1).square().mean()
+        total = critic_loss(real_scores, fake_scores) + losses.penalty * penalty + losses.drift * drift(real_scores)
+        optimisers[1].zero_grad()
+        total.backward()
+        optimisers[1].step()
+        # Generator
+        output = generator(batch.blind, step)[-1]
+        total = adversarial * adversarial_loss(discriminator(output, step)) + pixel * losses.pixel(output, target)
+        if perceptual and losses.perceptual is not None:
+            total = total + perceptual * losses.perceptual(output, target)
+        if attention:
+            total = total + attention * losses.attention(output, target, points, batch.found)
+        optimisers[0].zero_grad()
+        total.backward()
+        optimisers[0].step()
+
+
+def make_perceptual(params: PerceptualParams, device: torch.device) -> PerceptualLoss | None:
+    """The perceptual loss with random weights, fit to be timed and nothing else."""
+    if params.backbone == "none":
+        return None
+    loss = PerceptualLoss(params.backbone, params.layers, None).to_empty(device=device)
+    for convolution in loss.features.convolutions:
+        nn.init.kaiming_normal_(convolution.weight)  # type: ignore[arg-type]
+        nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+    loss.features.mean.zero_()
+    loss.features.deviation.fill_(1.0)
+    return loss
+
+
+def make_batch(blind_size: int, count: int, device: torch.device, layout: torch.memory_format) -> Batch:
+    """A random batch in which every image has landmarks."""
+
+    def image(size: int) -> Tensor:
+        return (torch.rand(count, 3, size, size, device=device) * 2 - 1).to(memory_format=layout)
+
+    return Batch(
+        blind=image(blind_size),
+        targets=[image(size) for size in SIZES],
+        points=[torch.rand(count, 68, 2, device=device) * size for size in SIZES],
+        found=torch.ones(count, dtype=torch.bool, device=device),
+        mixes=[torch.rand(count, 1, 1, 1, device=device) for _ in SIZES],
+    )
+
+
+def prepare(
+    name: str,
+    params: TrainParams,
+    choice: ObjectiveParams,
+    batch_size: int,
+    device: torch.device,
+    processes: Processes = ALONE,
+) -> Callable[[], Any]:
+    """Networks, optimisers and data of one variant; returns what runs one pass.
+
+    batch_size: of this process; processes: those that train together, ours alone (`benchmarks/scaling.py`).
+    """
+    torch.manual_seed(0)
+    precision, compiled, deterministic = VARIANTS.get(name, ("fp32", False, False))
+    set_policy(precision, deterministic)
+    layout = torch.contiguous_format if name == PLAIN else torch.channels_last
+    generator, discriminator = make_networks(params, choice)
+    generator = generator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    discriminator = discriminator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    perceptual = make_perceptual(params.perceptual, device)
+    if perceptual is not None:
+        perceptual = perceptual.to(memory_format=layout)  # type: ignore[call-overload]
+    losses = Losses(perceptual, params.penalty.gradient, params.penalty.drift)
+    weights = final_weights(choice)
+    batch = make_batch(generator.input_size, batch_size, device, layout)
+    if name == PLAIN:
+        adams = (
+            Adam(generator.parameters(), lr=params.learning_rate, betas=params.betas),
+            Adam(discriminator.parameters(), lr=params.learning_rate, betas=params.betas),
+        )
+        return lambda: plain_pass(generator, discriminator, losses, adams, batch, weights)
+    optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas)
+    if processes.count > 1 and params.batch_statistics == "batch":
+        synchronise(generator, discriminator, processes)
+    runner = StepRunner(
+        generator,
+        discriminator,
+        losses,
+        optimisers,
+        active=weights,
+        precision=precision,
+        compile=compiled,
+        average_gradients=processes.average_gradients if processes.count > 1 else None,
+    )
+    return lambda: runner.run(batch, weights)
