@@ -16,7 +16,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 
@@ -25,7 +26,7 @@ import pandas as pd
 from blindface.errors import InputError
 from blindface.files import atomic_path
 from blindface.metrics.catalogue import descriptions
-from blindface.metrics.statistics import paired_difference
+from blindface.metrics.statistics import PairedDifference, paired_difference
 from blindface.packed import read_metadata, read_table
 from blindface.params import EvaluateParams
 
@@ -61,16 +62,21 @@ def compare_methods(tables: Sequence[Path], objectives: Mapping[str, str], param
 def _compare(
     method: str, reference: str, frames: Mapping[str, pd.DataFrame], objective: str, params: EvaluateParams
 ) -> list[tuple[object, ...]]:
+    better = {description.name: description.better for description in descriptions(params)}
     rows: list[tuple[object, ...]] = []
-    for description in descriptions(params):
-        name = description.name
-        if any(name not in frames[one] for one in (method, reference)):
-            continue
-        try:
-            found = paired_difference(frames[method], frames[reference], name, params.bootstrap, params.seed)
-        except InputError:
-            continue  # no image has a value in both: a row of nothing would say nothing
+    for name, found in shared_differences(frames[method], frames[reference], better, params).items():
         bounds = ["" if bound is None else round(bound, DECIMALS) for bound in (found.low, found.high)]
         numbers = (found.count, round(found.mean, DECIMALS), *bounds, round(found.a_larger, DECIMALS))
-        rows.append((objective, method, reference, name, *numbers, description.better))
+        rows.append((objective, method, reference, name, *numbers, better[name]))
     return rows
+
+
+def shared_differences(
+    images_a: pd.DataFrame, images_b: pd.DataFrame, metrics: Iterable[str], params: EvaluateParams
+) -> dict[str, PairedDifference]:
+    """The differences a - b in each of `metrics` for which the two tables share an image with a value."""
+    found = {}
+    for metric in metrics:
+        with suppress(InputError):  # no such image: a row of nothing would say nothing
+            found[metric] = paired_difference(images_a, images_b, metric, params.bootstrap, params.seed)
+    return found

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from blindface.cli.report import named_paths
+from blindface.cli.named import named_paths
 from blindface.errors import InputError
 from blindface.packed import PackedWriter
 from blindface.params import OBJECTIVES, Params, load_params

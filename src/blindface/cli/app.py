@@ -31,8 +31,6 @@ ParamsOption = Annotated[
     ),
 ]
 
-ExistingFile = Annotated[Path, typer.Option(dir_okay=False)]
-
 # What the commands that measure share
 MethodOption = Annotated[str, typer.Option(help="The method's name, as it stands in the table.")]
 TargetsOption = Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the targets.")]

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from blindface.cli.app import ParamsOption, app
+from blindface.cli.app import ParamsOption, TargetsOption, app
 
 
 @app.command("calibrate")
 def calibrate_command(
-    targets: Annotated[Path, typer.Option(help="The packed targets.")],
+    targets: TargetsOption,
     pairs: Annotated[list[Path], typer.Option(help="Packed pairs of a test part; give one per objective.")],
     output: Annotated[Path, typer.Option(help="The Markdown table to write.")],
     params: ParamsOption = [],

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from blindface.cli.app import ParamsOption, app
+from blindface.cli.app import ParamsOption, TargetsOption, app
 
 
 @app.command("check")
 def check_command(
-    targets: Annotated[Path, typer.Option(help="The packed targets.")],
+    targets: TargetsOption,
     split: Annotated[Path, typer.Option(help="The split.")],
     output: Annotated[Path, typer.Option(help="The counts to write, as JSON.")],
     pairs: Annotated[list[Path], typer.Option(help="Packed pairs; may be given several times.")] = [],

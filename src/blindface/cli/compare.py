@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from blindface.cli.app import ParamsOption, app
-from blindface.errors import InputError
-from blindface.params import OBJECTIVES, load_params
+from blindface.cli.named import named_objectives
+from blindface.params import load_params
 
 
 @app.command("compare")
@@ -31,9 +31,5 @@ def compare_command(
     from blindface.progress import say
 
     objectives = {method.name: str(method.objective) for method in METHODS.values()}
-    for text in external:
-        name, _, objective = text.partition("=")
-        if objective not in OBJECTIVES:
-            raise InputError(f"--external {text}: write it as NAME=objective1 or NAME=objective2")
-        objectives[name] = objective
+    objectives |= named_objectives(external, "--external")
     say(f"{output}: {compare_methods(images, objectives, load_params(params).evaluate, output)} differences")

@@ -7,15 +7,13 @@ from typing import Annotated
 
 import typer
 
-from blindface.cli.app import ParamsOption, app
+from blindface.cli.app import ParamsOption, TargetsOption, app
 from blindface.errors import InputError
-
-File = Annotated[Path, typer.Option(dir_okay=False)]
 
 
 @app.command("landmarks")
 def landmarks_command(
-    targets: Annotated[Path, typer.Option(dir_okay=False, help="The packed targets.")],
+    targets: TargetsOption,
     output: Annotated[Path, typer.Option(dir_okay=False, help="Table of landmarks to write.")],
     archive: Annotated[
         Path | None, typer.Option(dir_okay=False, help="The tar of photographs; backend 'exact' reads its list.")
@@ -59,7 +57,7 @@ def landmarks_command(
 @app.command("check-landmarks")
 def check_landmarks_command(
     landmarks: Annotated[Path, typer.Option(dir_okay=False, help="The table of landmarks.")],
-    targets: Annotated[Path, typer.Option(dir_okay=False, help="The packed targets.")],
+    targets: TargetsOption,
     reference: Annotated[
         Path | None, typer.Option(dir_okay=False, help="LFW's list of five points (lfw_landmark5.txt).")
     ] = None,

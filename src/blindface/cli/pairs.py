@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from blindface.cli.app import ParamsOption, app
+from blindface.cli.app import ParamsOption, TargetsOption, app
 from blindface.errors import InputError
 from blindface.params.data import Objective, Part
 
@@ -16,7 +16,7 @@ from blindface.params.data import Objective, Part
 def pairs_command(
     objective: Annotated[Objective, typer.Option(help="Whose ranges of equation (1) are used.")],
     part: Annotated[Part, typer.Option(help="The part of the split.")],
-    targets: Annotated[Path, typer.Option(help="The packed targets.")],
+    targets: TargetsOption,
     split: Annotated[Path, typer.Option(help="The split.")],
     output: Annotated[Path, typer.Option(help="The packed pairs to write.")],
     workers: Annotated[int | None, typer.Option(help="Threads; default: all cores.", min=1)] = None,

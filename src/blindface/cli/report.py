@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from blindface.cli.app import ParamsOption, app
-from blindface.errors import InputError
+from blindface.cli.named import named_paths
 from blindface.params import load_params
 
 
@@ -63,16 +63,3 @@ def report(
         groups=groups,
     )
     build_report(sources, output, photographs, find_commit())
-
-
-def named_paths(values: list[str], option: str) -> dict[str, Path]:
-    """`["objective1=a/b"]` as a mapping. Errors: InputError for a value without a name, or a name given twice."""
-    result: dict[str, Path] = {}
-    for value in values:
-        name, equals, path = value.partition("=")
-        if not (name and equals and path):
-            raise InputError(f"{option} {value} has no name: write it as NAME=PATH, for example objective1={value}")
-        if name in result:
-            raise InputError(f"{option} names {name} twice: give each name once")
-        result[name] = Path(path)
-    return result

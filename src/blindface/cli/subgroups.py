@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from blindface.cli.app import ParamsOption, app
+from blindface.cli.named import named, named_objectives, named_paths
 from blindface.errors import InputError
-from blindface.params import OBJECTIVES, load_params
+from blindface.params import load_params
 
 
 @app.command("subgroups")
@@ -33,22 +34,17 @@ def subgroups_command(
     Example: blindface subgroups --images objective1=data/scores/objective1.parquet --landmarks data/landmarks.parquet
     --attributes data/attributes.parquet --output reports/subgroups.csv --notes reports/subgroups.json
     """
-    from blindface.cli.report import named_paths
     from blindface.packed import read_table
     from blindface.progress import say
     from blindface.subgroups.stage import measure_subgroups
     from blindface.subgroups.table import Methods
 
     values = load_params(params)
-    objectives = {method: str(name) for method, name in named_paths(inputs, "--inputs").items()}
-    unknown = sorted(set(objectives.values()) - set(OBJECTIVES))
-    if unknown:
-        raise InputError(f"--inputs names the objective '{unknown[0]}': known are {' and '.join(OBJECTIVES)}")
     scores = {method: read_table(path) for method, path in named_paths(images, "--images").items()}
     for method, frame in scores.items():
         if "id" not in frame:
             raise InputError(f"the scores of '{method}' have no column 'id': make them with 'blindface evaluate'")
-    methods = Methods(scores, objectives, {name: str(of) for name, of in named_paths(blind, "--blind").items()})
+    methods = Methods(scores, named_objectives(inputs, "--inputs"), named(blind, "--blind", "METHOD"))
     choice = values.evaluate
     found = measure_subgroups(
         methods,

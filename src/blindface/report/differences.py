@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from blindface.metrics.statistics import paired_difference
+from blindface.differences import shared_differences
 from blindface.report.catalogue import Method
 from blindface.report.material import Material
 from blindface.report.scores import rows_of
@@ -40,20 +39,16 @@ COLUMNS = ["method", "base", "metric", "images", "mean", "low95", "high95", "ver
 
 def differences(material: Material) -> list[Difference]:
     """Every method against its blind input, then every other method against the model of the same objective."""
-    resamples, seed = material.params.evaluate.bootstrap, material.params.evaluate.seed
     result = []
     for method, base in _compared(rows_of(material.scores)):
         own, other = material.per_image.get(method), material.per_image.get(base)
         if own is None or other is None or method not in material.scores:
             continue
-        for metric in material.scores[method].metrics.values():
-            if not _shared(own, other, metric.name):
-                continue
-            found = paired_difference(own, other, metric.name, resamples, seed)
+        metrics = material.scores[method].metrics
+        for name, found in shared_differences(own, other, metrics, material.params.evaluate).items():
             bounds = None if found.low is None or found.high is None else (found.low, found.high)
-            result.append(
-                Difference(method, base, metric.name, metric.label, metric.better, found.count, found.mean, bounds)
-            )
+            label, better = metrics[name].label, metrics[name].better
+            result.append(Difference(method, base, name, label, better, found.count, found.mean, bounds))
     return result
 
 
@@ -65,14 +60,6 @@ def _compared(methods: Iterable[Method]) -> Iterator[tuple[str, str]]:
     for method in known:
         if method.objective is not None and method.name != method.objective:
             yield method.name, method.objective
-
-
-def _shared(own: pd.DataFrame, other: pd.DataFrame, name: str) -> bool:
-    """Whether the two tables share an image that has a value in both."""
-    if name not in own or name not in other:
-        return False
-    both = own[["id", name]].merge(other[["id", name]], on="id")
-    return bool(np.isfinite(both.drop(columns="id").to_numpy(dtype=np.float64)).all(axis=1).any())
 
 
 def difference_frame(entries: Iterable[Difference]) -> pd.DataFrame:
