@@ -16,8 +16,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -26,7 +25,7 @@ import pandas as pd
 from blindface.errors import InputError
 from blindface.files import atomic_path
 from blindface.metrics.catalogue import descriptions
-from blindface.metrics.statistics import PairedDifference, paired_difference
+from blindface.metrics.statistics import paired_differences
 from blindface.packed import read_metadata, read_table
 from blindface.params import EvaluateParams
 
@@ -64,19 +63,9 @@ def _compare(
 ) -> list[tuple[object, ...]]:
     better = {description.name: description.better for description in descriptions(params)}
     rows: list[tuple[object, ...]] = []
-    for name, found in shared_differences(frames[method], frames[reference], better, params).items():
+    differences = paired_differences(frames[method], frames[reference], better, params.bootstrap, params.seed)
+    for name, found in differences.items():
         bounds = ["" if bound is None else round(bound, DECIMALS) for bound in (found.low, found.high)]
         numbers = (found.count, round(found.mean, DECIMALS), *bounds, round(found.a_larger, DECIMALS))
         rows.append((objective, method, reference, name, *numbers, better[name]))
     return rows
-
-
-def shared_differences(
-    images_a: pd.DataFrame, images_b: pd.DataFrame, metrics: Iterable[str], params: EvaluateParams
-) -> dict[str, PairedDifference]:
-    """The differences a - b in each of `metrics` for which the two tables share an image with a value."""
-    found = {}
-    for metric in metrics:
-        with suppress(InputError):  # no such image: a row of nothing would say nothing
-            found[metric] = paired_difference(images_a, images_b, metric, params.bootstrap, params.seed)
-    return found

@@ -278,7 +278,9 @@ def test_real_faces_are_found_near_the_points_of_others(
     detector = make_detector("yunet", mirror / "weights/yunet_s_640_640.onnx", 0.5, workers=2)
     # noise between the faces: a batch with and without
     pictures[5] = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
-    result = locate(np.stack(pictures), detector, make_backend(backend, mirror / "weights" / file, "yunet", margin))
+    images = np.stack(pictures)
+    network = make_backend(backend, mirror / "weights" / file, "yunet", margin)
+    result = locate(images, detector(images), network)
     assert result.found.sum() == PICTURES - 1
     assert not result.found[5]
     theirs = scale_points(np.stack([reference[name] for name in names]), 128 / 250)[result.found]

@@ -18,7 +18,15 @@ from blindface.landmarks.geometry import (
     to_crops,
 )
 from blindface.landmarks.heatmaps import near, peaks
-from blindface.landmarks.pose import expected_points, head_poses, mean_shape, rotation_matrix
+from blindface.landmarks.pose import expected_points, head_poses, mean_shape
+
+
+def rotation_matrix(yaw: float, pitch: float) -> np.ndarray:
+    """The rotation (3, 3) of the mean shape for a yaw and a pitch in degrees, as `head_pose` reports them."""
+    turn, rise = np.radians(yaw), np.radians(pitch)
+    about_y = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(rise), np.sin(rise)], [0, -np.sin(rise), np.cos(rise)]])
+    return np.asarray(about_y @ about_x)
 
 
 def spot(width: int, height: int, x: float, y: float, spread: float = 4.0) -> np.ndarray:

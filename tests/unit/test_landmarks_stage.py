@@ -24,7 +24,8 @@ from tests.unit.landmark_fakes import BoxBackend, RedDetector, write_targets
 
 def test_no_face_in_the_whole_batch_is_no_error() -> None:
     backend = BoxBackend()
-    result = locate(np.zeros((3, 128, 128, 3), np.uint8), RedDetector(), backend)
+    images = np.zeros((3, 128, 128, 3), np.uint8)
+    result = locate(images, RedDetector()(images), backend)
     assert not result.found.any()
     assert np.isnan(result.points_128).all()
     assert np.isnan(result.points_64).all()
@@ -44,13 +45,15 @@ def test_of_several_faces_the_central_one_is_taken_and_their_number_recorded(tmp
 
 
 def test_points_of_the_half_are_scaled_about_pixel_edges() -> None:
-    result = locate(np.ones((1, 128, 128, 3), np.uint8), RedDetector(), BoxBackend())
+    images = np.ones((1, 128, 128, 3), np.uint8)
+    result = locate(images, RedDetector()(images), BoxBackend())
     assert result.points_64 == pytest.approx((result.points_128 + 0.5) / 2 - 0.5)
 
 
 def test_backend_with_points_of_its_own_sees_the_reduced_target() -> None:
     backend = BoxBackend(own_half=True)
-    result = locate(np.ones((2, 128, 128, 3), np.uint8), RedDetector(), backend)
+    images = np.ones((2, 128, 128, 3), np.uint8)
+    result = locate(images, RedDetector()(images), backend)
     assert backend.seen == [(2, 128), (2, 64)]
     assert result.points_64[0, 67] == pytest.approx((44.5, 44.5))  # (89.5 + 0.5) / 2 - 0.5
 
@@ -125,7 +128,8 @@ def test_landmarks_are_read_in_the_order_asked_for_and_a_lacking_id_is_named(tmp
 
 def test_points_alone_are_zero_where_no_face_is_found_or_one_is_not_finite(tmp_path: Path) -> None:
     ids = write_targets(tmp_path / "t.parquet", [1, 0, 1])
-    result = locate(next(iterate_images(tmp_path / "t.parquet", "target"))[1], RedDetector(), BoxBackend())
+    images = next(iterate_images(tmp_path / "t.parquet", "target"))[1]
+    result = locate(images, RedDetector()(images), BoxBackend())
     result.points_64[2, 5, 0] = np.inf
     write_landmarks(tmp_path / "l.parquet", [(ids, result)], {})
     points = read_points(tmp_path / "l.parquet", [ids[2], ids[1], ids[0]])

@@ -88,7 +88,7 @@ def test_the_targets_themselves_are_near_and_noise_is_far(mirror: Path, backend:
     targets, weights = photographs(mirror, 4), mirror / "weights"
     detector = make_detector("yunet", weights / "yunet_s_640_640.onnx", 0.5, "cpu", 4, 1)
     network = make_backend(backend, weights / file, "yunet", 0.25, "cpu", 4)
-    there = locate(targets, detector, network)
+    there = locate(targets, detector(targets), network)
 
     def distance(images: Image) -> float:
         return float(np.nanmean(measure_landmarks(network, images, there.points_128, there.box, there.found)))

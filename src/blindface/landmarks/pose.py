@@ -49,14 +49,6 @@ DISTANCE = 4.0
 """Focal length over the side of the picture: a portrait from some metres, so that perspective hardly matters."""
 
 
-def rotation_matrix(yaw: float, pitch: float) -> NDArray[np.float64]:
-    """The rotation (3, 3) of the mean shape for a yaw and a pitch in degrees, as `head_pose` reports them."""
-    turn, rise = np.radians(yaw), np.radians(pitch)
-    about_y = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(rise), np.sin(rise)], [0, -np.sin(rise), np.cos(rise)]])
-    return np.asarray(about_y @ about_x)
-
-
 def head_pose(points: NDArray[Any], size: int) -> tuple[float, float]:
     """Yaw and pitch of one face in degrees; NaN where no rotation fits.
 

@@ -39,12 +39,8 @@ class Backend(Protocol):
         """(N, H, W, 3) uint8 pictures, (N, 15) faces as detectors give them -> points (N, 68, 2) in their pixels."""
 
 
-def locate(images: Image, detector: Detector, backend: Backend) -> Landmarks:
+def locate(images: Image, detected: Sequence[Faces], backend: Backend) -> Landmarks:
     """Landmarks of targets (N, 128, 128, 3) uint8. Works with any number of faces in each, none included."""
-    return _place(images, detector(images), backend)
-
-
-def _place(images: Image, detected: Sequence[Faces], backend: Backend) -> Landmarks:
     chosen, faces = choose_faces(detected, SIZE, SIZE)
     points = np.full((len(images), 68, 2), np.nan, np.float32)
     seen = np.flatnonzero(faces > 0)
@@ -105,7 +101,7 @@ def detect_landmarks(
         nonlocal found
         coming = ahead(_prepared(supply, folder, settings, detector))
         for names, images, path, ready in track(coming, "landmarks", -(-total // part)):
-            landmarks = ready if isinstance(ready, Landmarks) else _place(images, ready, backend)
+            landmarks = ready if isinstance(ready, Landmarks) else locate(images, ready, backend)
             if landmarks is not ready:
                 _remember(path, landmarks)
             found += int(landmarks.found.sum())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,3 +94,14 @@ def paired_difference(
         raise InputError(f"the two tables share no image with a value of '{metric}': they are of different test parts")
     larger = float((differences[np.isfinite(differences)] > 0).mean())
     return PairedDifference(found.mean, found.low, found.high, found.count, larger)
+
+
+def paired_differences(
+    images_a: pd.DataFrame, images_b: pd.DataFrame, metrics: Iterable[str], resamples: int = 1000, seed: int = 2024
+) -> dict[str, PairedDifference]:
+    """`paired_difference` in each of `metrics` for which the two tables share an image with a value."""
+    found = {}
+    for metric in metrics:
+        with suppress(InputError):
+            found[metric] = paired_difference(images_a, images_b, metric, resamples, seed)
+    return found

@@ -10,10 +10,9 @@ from blindface.errors import InputError
 from blindface.files import copy_file, read_json, write_text
 from blindface.job_costs import read_job_costs
 from blindface.progress import say
+from blindface.report.figures import PICTURES
 from blindface.report.image_table import NAME as IMAGE_TABLE
 
-PHOTOGRAPHS = ("examples", "progressive", "degradations", "own")
-"""Beginnings of the names of figures that show photographs."""
 TABLES = ("metrics.md", "metrics.json", IMAGE_TABLE, "subgroups.csv", "subgroups.json")
 
 
@@ -46,7 +45,7 @@ def publish_results(data: Path, reports: Path, logs: Path, output: Path) -> list
 
 def _without_photographs(reports: Path) -> Iterable[Path]:
     plots = sorted((reports / "plots").glob("*.csv"))
-    figures = sorted(path for path in (reports / "figures").glob("*.*") if not path.name.startswith(PHOTOGRAPHS))
+    figures = sorted(path for path in (reports / "figures").glob("*.*") if not path.name.startswith(PICTURES))
     return [*plots, *figures]
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from blindface.degradation.batch import Degrader
 from blindface.embedded.archive import photograph_id
 from blindface.embedded.render import render_photograph
-from blindface.errors import InputError
 from blindface.files import atomic_path
 from blindface.images import Image, resize
 from blindface.model_file import load_generator
@@ -45,11 +44,3 @@ def write_sample(model: Path, objective: Objective) -> Path:
     with atomic_path(path) as temporary:
         cv2.imwrite(str(temporary), cv2.cvtColor(sample_sheet(model, objective), cv2.COLOR_RGB2BGR))
     return path
-
-
-def read_sample(path: Path) -> Image:
-    """A sheet that was written, (H, 640, 3) uint8 RGB. Errors: InputError if it is missing or broken."""
-    image = cv2.imread(str(path))
-    if image is None:
-        raise InputError(f"sample sheet {path} is missing or broken: publish the model again")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

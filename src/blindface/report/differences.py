@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from blindface.differences import shared_differences
+from blindface.metrics.statistics import paired_differences
 from blindface.report.catalogue import Method
 from blindface.report.material import Material
 from blindface.report.scores import rows_of
@@ -39,13 +39,14 @@ COLUMNS = ["method", "base", "metric", "images", "mean", "low95", "high95", "ver
 
 def differences(material: Material) -> list[Difference]:
     """Every method against its blind input, then every other method against the model of the same objective."""
+    resamples, seed = material.params.evaluate.bootstrap, material.params.evaluate.seed
     result = []
     for method, base in _compared(rows_of(material.scores)):
         own, other = material.per_image.get(method), material.per_image.get(base)
         if own is None or other is None or method not in material.scores:
             continue
         metrics = material.scores[method].metrics
-        for name, found in shared_differences(own, other, metrics, material.params.evaluate).items():
+        for name, found in paired_differences(own, other, metrics, resamples, seed).items():
             bounds = None if found.low is None or found.high is None else (found.low, found.high)
             label, better = metrics[name].label, metrics[name].better
             result.append(Difference(method, base, name, label, better, found.count, found.mean, bounds))
