@@ -20,8 +20,8 @@ from blindface.packed import PackedWriter
 from blindface.params import SubgroupsParams, validate
 from blindface.subgroups.groups import Grouping, by_labels, by_landmarks, by_strength, everything, lip_gap
 from blindface.subgroups.intervals import mean_intervals
-from blindface.subgroups.kinds import DETAIL, LABEL_KINDS
-from blindface.subgroups.stage import measure_subgroups
+from blindface.subgroups.kinds import DETAIL, LABEL_KINDS, SOURCES
+from blindface.subgroups.stage import LABEL_NOTES, measure_subgroups
 from blindface.subgroups.table import Methods, tidy_table
 
 PARAMS = SubgroupsParams()
@@ -261,6 +261,7 @@ def test_the_command_writes_the_table_and_says_what_its_groups_are(tmp_path):
     assert kinds["hands"]["unavailable"] == "no model behind this file marks a hand before the face"
     assert kinds["gender"]["unlabelled"] == 2
     assert "not corrected" in " ".join(notes["notes"])
+    assert "predictions of classifiers from photographs, not facts about persons" in notes["notes"][0]
     assert row_of(table, kind="gender", group="one", method="blind1", metric="psnr")["n"] == 20
     labelled = table[table["kind"].isin(["ethnic_group", "gender", "smile", "hat", "eyewear"])]
     assert labelled["source"].str.contains("not the official LFW attributes").all()
@@ -269,10 +270,19 @@ def test_the_command_writes_the_table_and_says_what_its_groups_are(tmp_path):
 def test_without_labels_each_kind_says_why_it_has_no_groups(tmp_path):
     paths = write_files(tmp_path)
     assert CliRunner().invoke(app, command(paths, tmp_path)).exit_code == 0
-    kinds = {kind["kind"]: kind for kind in json.loads((tmp_path / "s.json").read_text())["kinds"]}
+    notes = json.loads((tmp_path / "s.json").read_text())
+    assert not [sentence for sentence in notes["notes"] if "classifiers" in sentence]
+    kinds = {kind["kind"]: kind for kind in notes["kinds"]}
     for name in ("gender", "ethnic_group", "hat", "eyewear", "hands", "smile"):
         assert kinds[name]["unavailable"] == "no file of labels was given"
     assert kinds["yaw"]["unavailable"] is None
+
+
+def test_every_source_of_labels_says_what_kind_of_knowledge_they_are():
+    assert set(LABEL_NOTES) == set(SOURCES)
+    assert LABEL_NOTES["official"] == LABEL_NOTES["predicted"]
+    assert "drawn from" in LABEL_NOTES["drawn"]
+    assert "classifiers" not in LABEL_NOTES["drawn"]
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path):

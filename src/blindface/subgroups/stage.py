@@ -19,9 +19,18 @@ from blindface.subgroups.groups import Grouping, by_labels, by_landmarks, by_str
 from blindface.subgroups.kinds import DETAIL, ISSUES, SOURCES, Kind, lacking
 from blindface.subgroups.table import Methods, tidy_table
 
-NOTES = (
+PREDICTIONS = (
     "Labels of people are predictions of classifiers from photographs, not facts about persons; groups are named as "
-    "the file names them.",
+    "the file names them."
+)
+LABEL_NOTES = {
+    "official": PREDICTIONS,
+    "predicted": PREDICTIONS,
+    "drawn": "The faces are rendered and belong to nobody: their labels are what each was drawn from, and exact.",
+    "none": "No labels were at hand, so nothing is said by groups of people.",
+}
+"""What kind of knowledge the labels are, by their source."""
+NOTES = (
     "Groups also differ in light, pose, sharpness and photographs per person: a difference between them does not say "
     "what causes it. The change from each image's own blind input is freer of this.",
     "Intervals are 95 % percentile bootstraps over the images of a group, taken as independent. They are not corrected "
@@ -65,7 +74,7 @@ def measure_subgroups(
         "small": params.small,
         "bootstrap": bootstrap,
         "images": len(ids),
-        "notes": list(NOTES),
+        "notes": [LABEL_NOTES[labels["source"]], *NOTES],
         "equation": EQUATION,
         "kinds": sorted(
             [_described(grouping, ids) for grouping in groupings] + [_entry(kind) for kind in without],
