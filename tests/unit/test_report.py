@@ -13,6 +13,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +23,10 @@ from blindface.cli.named import named_paths
 from blindface.errors import InputError
 from blindface.packed import PackedWriter
 from blindface.params import OBJECTIVES, Params, load_params
+from blindface.params.data import Interpolation
 from blindface.report import Sources, build_report
 from blindface.report.durations import read_durations
-from blindface.report.facts import run_facts
+from blindface.report.facts import INTERPOLATIONS, run_facts
 from blindface.report.figures import CHARTS, PICTURES
 from blindface.report.material import Material, gather, hashes
 from blindface.report.page import DARK
@@ -235,6 +237,13 @@ def test_a_folder_of_photographs_is_not_said_to_hold_so_many_people(sources):
     material = gather(replace(sources, params=own))
     assert dict(run_facts(material))["Photographs"] == "a folder of photographs: 10, 1 skipped"
     assert "(10 photographs)" in paragraph(material, ())
+
+
+@pytest.mark.parametrize("display", get_args(Interpolation))
+def test_the_enlargement_of_blind_images_is_named_because_it_moves_their_numbers(sources, display):
+    params = load_params([json.dumps({"restore": {"display": display}})])
+    text = dict(run_facts(gather(replace(sources, params=params))))["16×16 blind images"]
+    assert text == f"enlarged by {INTERPOLATIONS[display]} interpolation"
 
 
 def test_hashes_name_the_data_behind_the_numbers(sources):

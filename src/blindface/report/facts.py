@@ -11,6 +11,15 @@ from blindface.report.material import Material
 
 Fact = tuple[str, str]
 
+INTERPOLATIONS = {
+    "nearest": "nearest-neighbour",
+    "linear": "bilinear",
+    "cubic": "bicubic",
+    "area": "area",
+    "lanczos": "Lanczos",
+}
+"""What the field calls the values of `restore.display`."""
+
 
 def run_facts(material: Material) -> list[Fact]:
     """Source, split, test images, weights, epochs and backbones: what a reader needs to judge the numbers."""
@@ -18,6 +27,7 @@ def run_facts(material: Material) -> list[Fact]:
     facts = [("Photographs", _photographs(material)), ("Split", _split(material)), ("Test images", _tested(material))]
     decay = f"moving average of the generator, decay {params.train.ema:g} per batch"
     facts.append(("Weights evaluated", decay if params.restore.weights == "ema" else "the generator's last weights"))
+    facts.append(("16×16 blind images", f"enlarged by {INTERPOLATIONS[params.restore.display]} interpolation"))
     facts.append(("Epochs", _epochs(material)))
     seconds = {_label(name): float(run["seconds"]) for name, run in material.runs.items() if "seconds" in run}
     if seconds:
