@@ -51,6 +51,15 @@ def test_one_table_holds_every_image_of_every_method(first_run):
         assert means.loc[name, "psnr"] == pytest.approx(score["metrics"]["psnr"]["image_mean"], rel=5e-5)
 
 
+def test_numbers_of_methods_are_chosen_on_the_validation_part_and_on_no_test_image(first_run):
+    parts = pd.read_csv(first_run / "data/split.csv")["part"].value_counts()
+    assert parts["validation"] == 4 != parts["test"]
+    for method in ("classical1", "parallel"):
+        chosen = json.loads((first_run / f"data/scores/{method}.json").read_text())["chosen"]
+        assert (chosen["criterion"], chosen["images"]) == ("psnr", 4)
+        assert chosen["means"][f"{chosen['value']:g}"] == max(chosen["means"].values())
+
+
 def test_a_second_call_does_nothing(first_run):
     assert "Nothing to be done" in run_graph(first_run).stderr
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,12 @@ def test_every_entry_has_the_same_keys_and_a_protocol(files: Files) -> None:
     assert len(keys) == 1
     assert all(entry["protocol"] and entry["better"] in ("higher", "lower") for entry in metrics.values())
     assert list(metrics)[:2] == ["psnr_batch", "psnr"]
+
+
+def test_the_libraries_behind_the_numbers_are_named_with_their_versions(files: Files) -> None:
+    versions = files.run()["versions"]
+    assert versions["torch"] == version("torch")
+    assert {"python", "blindface", "numpy", "lpips", "pytorch-fid"} <= set(versions)
 
 
 def test_files_that_do_not_fit_are_refused_in_one_sentence(files: Files) -> None:
