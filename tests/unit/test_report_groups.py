@@ -147,6 +147,9 @@ def test_a_figure_names_the_sources_of_its_groups(material, groups):
     with rc():
         texts = [text.get_text() for text in issue_figure(material, groups, "d").texts]
     assert "Ethnic group: predicted by DeepFace, not the official LFW attributes" in texts
+    with rc():
+        detail = [text.get_text() for text in issue_figure(material, groups, "f").texts]
+    assert detail[-1].startswith("Detail kept, octaves (0 is the target's): restored image and target; energy above")
 
 
 def test_labels_that_are_missing_leave_a_reason_in_the_figure(material, groups):

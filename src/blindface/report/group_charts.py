@@ -74,7 +74,10 @@ def short(title: str) -> str:
 
 
 def _detail(kind: dict[str, Any], rows: pd.DataFrame) -> Iterator[Panel]:
-    titles = {"detail_octaves": "Detail kept, octaves (0: the target's)", "detail_below_half": "Share keeping below ½"}
+    titles = {
+        "detail_octaves": "Detail kept, octaves (0 is the target's)",
+        "detail_below_half": "Share keeping below ½",
+    }
     methods = list(dict.fromkeys(rows["method"]))
     for metric in DETAIL:
         if metric in titles:

@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from blindface.files import write_bytes
@@ -118,12 +119,19 @@ def panels(
 
 
 def add_key(figure: Figure, entries: Sequence[tuple[str, str]]) -> None:
-    """Names in their colours (text, colour), at the right of a figure's title."""
+    """Names in their colours (text, colour), at the right of a figure's title.
+
+    Where both do not fit beside each other, the title keeps what stands before its colon.
+    """
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    title = next(iter(figure.texts), None)
     width, height = figure.get_size_inches()
     x = width - 0.15
     for text, tint in reversed(entries):
-        figure.text(x / width, 1 - 0.12 / height, f"● {text}", va="top", ha="right", color=tint, fontsize=9)
-        x -= 0.085 * len(text) + 0.3
+        name = figure.text(x / width, 1 - 0.12 / height, f"● {text}", va="top", ha="right", color=tint, fontsize=9)
+        x -= name.get_window_extent(renderer).width / figure.dpi + 0.2
+    if title is not None and title.get_window_extent(renderer).x1 / figure.dpi > x:
+        title.set_text(title.get_text().partition(":")[0])
 
 
 def rc() -> Any:
