@@ -28,7 +28,7 @@ import numpy as np
 import pyarrow as pa
 
 from blindface.checks import check_data
-from blindface.degradation import Degrader, Drawn, available_workers, draw, make_pairs, ranges_of
+from blindface.degradation import Degrader, Drawn, available_workers, draw, make_pairs
 from blindface.images import Image
 from blindface.packed import ROW_GROUP, PackedWriter, iterate_images, read_table
 from blindface.params import OBJECTIVES, PARTS, Objective, PairsParams, SplitParams
@@ -55,7 +55,7 @@ def plain(target: Image, drawn: Drawn, size: int, rng: np.random.Generator) -> I
 def plain_loop(targets: Image, names: list[str], objective: Objective) -> None:
     """All targets, one after the other."""
     rng = np.random.default_rng(2024)
-    ranges = ranges_of(PARAMS, objective)
+    ranges = PARAMS.of(objective)
     for target, name in zip(targets, names, strict=True):
         plain(target, draw(PARAMS.seed, objective, name, ranges), ranges.u, rng)
 

@@ -49,7 +49,7 @@ def main() -> None:
     options = _options()
     params = TrainParams(generator_channels=8, discriminator_channels=4) if options.tiny else TrainParams()
     params = params.model_copy(update={"batch_statistics": options.statistics})
-    choice = params.objective1 if options.objective == "objective1" else params.objective2
+    choice = params.of(options.objective)
     batch = options.batch or (2 if options.tiny else choice.batch_size)
     passes, warm_up = (2, 1) if options.tiny else (options.passes, 4)
     gpu = torch.cuda.is_available() and not options.tiny

@@ -79,7 +79,7 @@ def main() -> None:
     options = _options()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     params = TrainParams(generator_channels=8, discriminator_channels=4) if options.tiny else TrainParams()
-    choice = params.objective1 if options.objective == "objective1" else params.objective2
+    choice = params.of(options.objective)
     with torch.device("meta"):
         networks = make_networks(params, choice)
     gflop, _ = count_work(params, options.objective, *networks)
@@ -165,9 +165,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="small networks and batches, to try the script")
     parser.add_argument("--output", type=Path, help="where to write JSON")
     options = parser.parse_args()
-    default = TrainParams()
-    size = (default.objective1 if options.objective == "objective1" else default.objective2).batch_size
-    options.batch = options.batch or [2 if options.tiny else size]
+    options.batch = options.batch or [2 if options.tiny else TrainParams().of(options.objective).batch_size]
     options.seconds = 0.0 if options.tiny else options.seconds
     order = [PLAIN, *VARIANTS]
     options.variants = options.variants or [name for name in order if not (options.tiny and "compiled" in name)]

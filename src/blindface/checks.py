@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from blindface.degradation import Degrader, ranges_of
+from blindface.degradation import Degrader
 from blindface.errors import InputError
 from blindface.files import write_json
 from blindface.images import Image
@@ -134,7 +134,7 @@ def check_pairs(
     wanted = sorted(name for name, value in parts.items() if value == part)
     if ids != wanted:
         _fail(path, f"it holds {len(ids)} photographs that are not the {len(wanted)} of the {part} part", remedy)
-    ranges = ranges_of(params, objective)
+    ranges = params.of(objective)
     if image_shape(path, "blind") != (ranges.u, ranges.u, 3):
         _fail(path, f"its images are {image_shape(path, 'blind')}, but {objective} has u = {ranges.u}", remedy)
     _check_ranges(path, rows, ranges, remedy)

@@ -82,7 +82,7 @@ def plan(params: TrainParams, objective: Objective, images: int) -> Plan:
     Takes a few seconds, most of them for the probe. Errors: DeviceError if params.device is not there.
     """
     device = choose_device(params.device)
-    choice = params.objective1 if objective == "objective1" else params.objective2
+    choice = params.of(objective)
     with torch.device("meta"):
         generator, discriminator = make_networks(params, choice)
     gflop, kept = count_work(params, objective, generator, discriminator)
@@ -131,7 +131,7 @@ def count_work(
     params: TrainParams, objective: Objective, generator: Generator, discriminator: Discriminator
 ) -> tuple[dict[str, float], float]:
     """GFLOP per image by part, and the bytes of float32 values kept for backward passes at the worst moment."""
-    choice = params.objective1 if objective == "objective1" else params.objective2
+    choice = params.of(objective)
     active = final_weights(choice)
     backbone = params.perceptual.backbone
     perceptual = None if backbone == "none" else PerceptualLoss(backbone, params.perceptual.layers, None)

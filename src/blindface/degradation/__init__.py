@@ -5,7 +5,7 @@
 `docs/degradation.md` states every convention.
 """
 
-from blindface.degradation.batch import Degrader, degrade_many, ranges_of
+from blindface.degradation.batch import Degrader, degrade_many
 from blindface.degradation.draws import Drawn, draw, noise_generator
 from blindface.degradation.equation import degrade
 from blindface.degradation.stage import make_pairs
@@ -20,5 +20,4 @@ __all__ = [
     "draw",
     "make_pairs",
     "noise_generator",
-    "ranges_of",
 ]

@@ -14,7 +14,7 @@ from blindface.degradation.equation import degrade
 from blindface.errors import InputError
 from blindface.helper_process import live_with_parent
 from blindface.images import Image
-from blindface.params.data import DegradationParams, Objective, PairsParams
+from blindface.params.data import Objective, PairsParams
 from blindface.threads import available_workers, opencv_single_threaded
 
 Degraded = tuple[list[Drawn], Image]
@@ -23,11 +23,6 @@ SLICE = 32
 """Images per task: few enough to keep all workers busy to the end, enough to make a task's own cost vanish."""
 WORTH_A_PROCESS = 500
 """Images that take about as long as a process to start."""
-
-
-def ranges_of(params: PairsParams, objective: Objective) -> DegradationParams:
-    """The block of ranges of one objective."""
-    return params.objective1 if objective == "objective1" else params.objective2
 
 
 class Degrader:
@@ -45,7 +40,7 @@ class Degrader:
             raise InputError(f"workers must be at least 1, got {workers}")
         self.objective: Objective = objective
         self.params = params
-        self.ranges = ranges_of(params, objective)
+        self.ranges = params.of(objective)
         self._pool = _pool(workers or available_workers(), apart)
         self._quiet = opencv_single_threaded()
 

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from blindface.degradation.batch import Degraded, Degrader, collect, ranges_of, useful_workers
+from blindface.degradation.batch import Degraded, Degrader, collect, useful_workers
 from blindface.degradation.draws import Drawn
 from blindface.errors import InputError
 from blindface.images import Image
@@ -69,7 +69,7 @@ def make_pairs(
     ids = _share(read_part(split, part), shard)
     recorded = _recorded_hashes(targets, ids)
     writer = PackedWriter(
-        path, COLUMNS, {"blind": (*[ranges_of(params, objective).u] * 2, 3)}, _metadata(objective, part, params)
+        path, COLUMNS, {"blind": (*[params.of(objective).u] * 2, 3)}, _metadata(objective, part, params)
     )
     with Degrader(objective, params, useful_workers(workers, len(ids))) as degrader, writer:
         waiting: list[_Block] = []

@@ -109,6 +109,10 @@ class PairsParams(Block):
         "Restore: 128x128 to 128x128.",
     )
 
+    def of(self, objective: Objective) -> DegradationParams:
+        """The block of one objective."""
+        return self.objective1 if objective == "objective1" else self.objective2
+
 
 class LandmarksParams(Block):
     """68 facial landmarks of the targets, for the attention loss."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from blindface.params.base import Block, setting
+from blindface.params.data import Objective
 
 PerStep = Annotated[
     tuple[
@@ -110,3 +111,7 @@ class TrainParams(Block):
     objective2: ObjectiveParams = setting(
         ObjectiveParams(batch_size=16, encoder="plain"), "Restore: 128x128 to 128x128."
     )
+
+    def of(self, objective: Objective) -> ObjectiveParams:
+        """The block of one objective."""
+        return self.objective1 if objective == "objective1" else self.objective2

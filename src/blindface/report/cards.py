@@ -13,7 +13,7 @@ from markupsafe import Markup
 from PIL import Image as Pillow
 
 from blindface.images import Image
-from blindface.params import OBJECTIVES, DegradationParams, Objective
+from blindface.params import OBJECTIVES, Objective
 from blindface.report.analysis import Example, choose_examples, mildest_to_strongest, random_ids, relative
 from blindface.report.catalogue import DRAWS
 from blindface.report.figures import title_of
@@ -85,7 +85,7 @@ def _cards(material: Material, method: str, objective: Objective, chosen: Sequen
     )
     if not any(right):
         return []
-    size = getattr(material.params.pairs, objective).u
+    size = material.params.pairs.of(objective).u
     return [
         Card(
             example.rank,
@@ -115,7 +115,7 @@ def _drawn(material: Material, objective: Objective, image: str) -> list[Draw]:
     row = None if frame is None else frame[frame["id"] == image]
     if row is None or row.empty:
         return []
-    ranges: DegradationParams = getattr(material.params.pairs, objective)
+    ranges = material.params.pairs.of(objective)
     result = []
     for name, (symbol, meaning, _) in DRAWS.items():
         values = row[name].to_numpy(float)
@@ -171,10 +171,10 @@ def degradation_groups(material: Material) -> list[dict[str, Any]]:
         draws = material.draws.get(objective)
         if draws is None:
             continue
-        ids = mildest_to_strongest(draws, getattr(material.params.pairs, objective), DEGRADED_EXAMPLES)
+        ids = mildest_to_strongest(draws, material.params.pairs.of(objective), DEGRADED_EXAMPLES)
         blind = _uris(material.pictures("blind", objective, ids), len(ids))
         target = _uris(material.pictures("target", "", ids), len(ids))
-        size = getattr(material.params.pairs, objective).u
+        size = material.params.pairs.of(objective).u
         cards = [
             Card("", "", blind[n], None, target[n], _drawn(material, objective, image), size < 128)
             for n, image in enumerate(ids)

@@ -130,7 +130,7 @@ def degradations(material: Material) -> Figure:
         draws = material.draws.get(objective)
         if draws is None:
             continue
-        ids = mildest_to_strongest(draws, getattr(material.params.pairs, objective), 6)
+        ids = mildest_to_strongest(draws, material.params.pairs.of(objective), 6)
         name = objective.replace("objective", "objective ")
         originals, blind = material.pictures("target", "", ids), material.pictures("blind", objective, ids)
         captions = [draw_caption(draws.set_index("id").loc[image]) for image in ids]

@@ -46,7 +46,7 @@ class Task:
     @property
     def choice(self) -> ObjectiveParams:
         """The objective's own block."""
-        return self.params.objective1 if self.objective == "objective1" else self.params.objective2
+        return self.params.of(self.objective)
 
 
 def learning_rate_at(params: TrainParams, epoch: float) -> float:
