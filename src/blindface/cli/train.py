@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -14,7 +14,7 @@ from blindface.params import OBJECTIVES, Objective, TrainParams, load_params
 from blindface.progress import say
 
 if TYPE_CHECKING:
-    from blindface.training.engine import TrainFiles
+    from blindface.training.engine import Status, TrainFiles
 
 EXIT_INTERRUPTED, EXIT_TIME = 130, 75
 """Exit codes of a run that was left early: the shell's for Ctrl-C, and EX_TEMPFAIL of sysexits.h."""
@@ -79,10 +79,14 @@ def train_command(
         restart=restart,
     )
     if status != "finished":
-        why = "time is up" if status == "time" else "interrupted"
-        with suppress(OSError):  # a reader such as `tee` may be gone after Ctrl-C
-            say(f"blindface: {why}; run the same command again to go on")
-        raise typer.Exit(EXIT_TIME if status == "time" else EXIT_INTERRUPTED)
+        _leave_early(status)
+
+
+def _leave_early(status: Status) -> NoReturn:
+    why = "time is up" if status == "time" else "interrupted"
+    with suppress(OSError):  # a reader such as `tee` may be gone after Ctrl-C
+        say(f"blindface: {why}; run the same command again to go on")
+    raise typer.Exit(EXIT_TIME if status == "time" else EXIT_INTERRUPTED)
 
 
 def _print_plan(params: TrainParams, objective: Objective, pairs: Path) -> None:

@@ -113,7 +113,7 @@ def _verdict(method: str, base: str, name: str, gain: float, found: Sequence[Dif
 
 def paragraph(material: Material, found: Sequence[Change]) -> str:
     """What was done on what data and what came out."""
-    return " ".join([_what_was_done(material), *_what_came_out(material, found), *_what_the_paper_says(found)])
+    return " ".join([_what_was_done(material), *_what_came_out(found), *_what_the_paper_says(found)])
 
 
 def _what_was_done(material: Material) -> str:
@@ -135,7 +135,7 @@ def _counts(material: Material) -> str:
     return f" ({material.photographs:,} {pictures}{material.of_people})"
 
 
-def _what_came_out(material: Material, found: Sequence[Change]) -> list[str]:
+def _what_came_out(found: Sequence[Change]) -> list[str]:
     if not found:
         return ["Nothing can be said about the outcome: no scores of the two models and their blind inputs were given."]
     sentences = []
