@@ -85,7 +85,8 @@ def snakemake(
     """Make targets in a working directory; returns the exit status, what was printed goes to `log`."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(directory)]
     command += ["--cores", str(cores), "--resources", "gpu=1", "--scheduler", "greedy"]
-    command += ["--configfile", *map(str, configs), "--", *targets]
+    # Not by the set of inputs: the code's paths are relative to the working directory, which is another one here.
+    command += ["--rerun-triggers", "mtime", "params", "--configfile", *map(str, configs), "--", *targets]
     environment = os.environ | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu})
     with log.open("w") as output:
         return subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False).returncode

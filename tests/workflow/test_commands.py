@@ -32,6 +32,7 @@ RUN_IN: dict[str, tuple[str, str]] = {
     "snakemake --directory build/tiny --configfile config/tiny.yaml": ("Makefile", "--configfile config/tiny.yaml"),
     "snakemake --dag": (OUTPUT, '"--dag"'),
     "snakemake --summary": (OUTPUT, '"--summary"'),
+    "python benchmarks/ablations.py": ("tests/pipeline/test_ablations.py", '"benchmarks/ablations.py"'),
     "snakemake --report": ("tests/pipeline/test_reports.py", '"--report"'),
     "snakemake data": (OUTPUT, '"data"'),
     "snakemake models": (OUTPUT, '"models"'),
