@@ -151,6 +151,7 @@ def test_regions_compile_as_whole_graphs_and_give_the_same_weights(monkeypatch: 
         "_compiled",
         lambda region: torch.compile(region, dynamic=False, fullgraph=True, backend="aot_eager"),
     )
+    torch._dynamo.utils.counters.clear()  # of other tests in this process
     ramp = CHOICE.model_copy(update={"pixel": WeightParams(final=(10.0, 10.0, 10.0), start=0.1, ramp=4)})
     eager, compiled = _runner(ramp), _runner(ramp, compile=True)
     for epoch in (0.0, 1.0):
