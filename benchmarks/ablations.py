@@ -27,6 +27,8 @@ from typing import Any
 
 import yaml
 
+from blindface.params import merge
+
 ROOT = Path(__file__).parents[1]
 DATA = ("data/checked/objective1.json", "data/checked/objective2.json")
 WEIGHTS = ("data/weights/train/manifest.json", "data/weights/evaluate/manifest.json")
@@ -68,15 +70,6 @@ def read_plan(path: Path) -> tuple[dict[str, Any], list[Variant]]:
             changes = merge(variant.changes, {"train": {"seed": seed}})
             seeds.append(Variant(f"{variant.name}, seed {seed}", variant.objective, changes, of=variant.name))
     return plan.get("common") or {}, first + seeds
-
-
-def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """One overlay over another, block by block."""
-    result = dict(below)
-    for key, value in above.items():
-        old = result.get(key)
-        result[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return result
 
 
 def snakemake(
@@ -124,6 +117,7 @@ def run_all(variants: Sequence[Variant], options: argparse.Namespace, common: di
     for variant in variants:
         waiting.put(variant)
     began, failures = time.monotonic(), []
+    writing = threading.Lock()
 
     def work(gpu: str | None) -> None:
         while time.monotonic() - began < options.limit:
@@ -132,10 +126,11 @@ def run_all(variants: Sequence[Variant], options: argparse.Namespace, common: di
             except queue.Empty:
                 return
             wrong = run(variant, options, common, gpu)
-            print(f"[{time.monotonic() - began:.0f} s] {wrong or variant.name}", flush=True)
-            if wrong:
-                failures.append(wrong)
-            write_tables(variants, options)
+            with writing:
+                print(f"[{time.monotonic() - began:.0f} s] {wrong or variant.name}", flush=True)
+                if wrong:
+                    failures.append(wrong)
+                write_tables(variants, options)
 
     cards = [card for card in options.gpus.split(",") if card] or [None]
     workers = [threading.Thread(target=work, args=(card,)) for card in cards]
