@@ -26,7 +26,11 @@ def available_workers() -> int:
 
 @contextmanager
 def opencv_single_threaded() -> Iterator[None]:
-    """Keep OpenCV from starting threads of its own inside ours; the setting is the process's, so users are counted."""
+    """Keep OpenCV from starting threads of its own inside ours; the setting is the process's, so users are counted.
+
+    The first user must enter, and the last one leave, while no other thread is inside OpenCV: a change of the number
+    takes its threads away from whoever uses them, and the process dies.
+    """
     global _users, _threads_before
     with _lock:
         if _users == 0:

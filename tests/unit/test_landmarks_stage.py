@@ -5,20 +5,25 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 import blindface.cli.landmarks  # noqa: F401  (registers the commands)
 from blindface.cli.app import app
 from blindface.errors import InputError
+from blindface.landmarks.detection import Faces
 from blindface.landmarks.exact import MEMBER
 from blindface.landmarks.measure import compare_exact, compare_five
 from blindface.landmarks.stage import detect_landmarks, exact_landmarks, locate
 from blindface.landmarks.table import read_landmarks, read_points, within_frame, write_landmarks
 from blindface.packed import iterate_images, read_metadata
+from blindface.threads import opencv_single_threaded
 from tests.unit.landmark_fakes import BoxBackend, RedDetector, write_targets
 
 
@@ -83,6 +88,26 @@ def test_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     whole = tmp_path / "whole.parquet"
     detect_landmarks(targets, whole, RedDetector(), BoxBackend(), {"margin": 1}, part=3)
     assert whole.read_bytes() == output.read_bytes()
+
+
+def test_number_of_opencv_threads_is_not_changed_while_another_thread_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was once: the detector changed it beside the backend's crops, and the process died now and then."""
+    changed_by: list[threading.Thread] = []
+    monkeypatch.setattr(cv2, "setNumThreads", lambda count: changed_by.append(threading.current_thread()))
+
+    class QuietDetector(RedDetector):
+        def __call__(self, images: NDArray[np.uint8]) -> list[Faces]:
+            assert threading.current_thread() is not threading.main_thread()
+            with opencv_single_threaded():
+                return super().__call__(images)
+
+    write_targets(tmp_path / "targets.parquet", [1, 1, 1])
+    detect_landmarks(
+        tmp_path / "targets.parquet", tmp_path / "landmarks.parquet", QuietDetector(), BoxBackend(), {}, part=1
+    )
+    assert changed_by == [threading.main_thread()] * 2
 
 
 @pytest.mark.parametrize("change", ["settings", "pixels", "cut"])

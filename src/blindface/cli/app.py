@@ -48,8 +48,6 @@ def main() -> None:
     """Run the command line. A user's mistake ends with one sentence on standard error and status 2."""
     # Threads that spin while they wait slow each other down by ten times and more where several stages share a machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # OpenCV looks for a GPU of OpenCL when it builds a network; nothing here would use it.
-    os.environ.setdefault("OPENCV_OPENCL_RUNTIME", "disabled")
     # A crash in a compiled library (a driver, OpenCV) otherwise leaves no word about where it was.
     faulthandler.enable()
     import blindface.cli  # noqa: F401  (its modules register the commands)

@@ -23,7 +23,7 @@ from blindface.landmarks.pose import head_poses
 from blindface.landmarks.table import HALF, SIZE, Landmarks, within_frame, write_landmarks
 from blindface.packed import count_rows, iterate_chosen, iterate_images, read_table
 from blindface.progress import track
-from blindface.threads import ahead
+from blindface.threads import ahead, opencv_single_threaded
 
 PART = 64
 """Targets per part: what a stop can cost, a second of the small backends and a minute of 2DFAN-4 on a CPU."""
@@ -107,7 +107,8 @@ def detect_landmarks(
             found += int(landmarks.found.sum())
             yield names, landmarks
 
-    written = write_landmarks(output, parts(), {"settings": json.dumps(settings, sort_keys=True)})
+    with opencv_single_threaded():  # set here, before a thread begins: OpenCV must not be at work while it is changed
+        written = write_landmarks(output, parts(), {"settings": json.dumps(settings, sort_keys=True)})
     shutil.rmtree(folder, ignore_errors=True)
     return found, written - found
 
