@@ -86,7 +86,7 @@ class Optimisers:
 def make_networks(params: TrainParams, choice: ObjectiveParams) -> tuple[Generator, Discriminator]:
     """Both networks of an objective, with weights drawn from PyTorch's generator."""
     channels = choice.generator_channels or params.generator_channels
-    return Generator(channels, choice.encoder), Discriminator(params.discriminator_channels)
+    return Generator(channels, choice.encoder, choice.refinement_blocks), Discriminator(params.discriminator_channels)
 
 
 def make_optimisers(

@@ -31,8 +31,9 @@ def test_generator_returns_one_image_per_step(encoder: EncoderKind, size: int, s
 
 
 @pytest.mark.parametrize("encoder", ["none", "plain", "residual", "unet"])
-def test_generator_is_rebuilt_from_its_arguments(encoder: EncoderKind) -> None:
-    generator = Generator(16, encoder)
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_generator_is_rebuilt_from_its_arguments(encoder: EncoderKind, blocks: int) -> None:
+    generator = Generator(16, encoder, blocks)
     again = Generator(**generator.arguments)
     again.load_state_dict(generator.state_dict())
     assert count_parameters(again) == count_parameters(generator)
@@ -65,10 +66,43 @@ def test_generator_is_traced_as_one_graph(encoder: EncoderKind) -> None:
 
 
 def test_an_objective_can_have_a_width_of_its_own() -> None:
-    params = TrainParams(generator_channels=16, discriminator_channels=4)
+    wide = ObjectiveParams(refinement_blocks=2)
+    params = TrainParams(generator_channels=16, discriminator_channels=4, objective1=wide)
     narrow = ObjectiveParams(encoder="unet", generator_channels=8)
-    assert make_networks(params, params.objective1)[0].arguments == {"channels": 16, "encoder": "none"}
-    assert make_networks(params, narrow)[0].arguments == {"channels": 8, "encoder": "unet"}
+    assert make_networks(params, params.objective1)[0].arguments == {
+        "channels": 16,
+        "encoder": "none",
+        "refinement_blocks": 2,
+    }
+    assert make_networks(params, narrow)[0].arguments == {
+        "channels": 8,
+        "encoder": "unet",
+        "refinement_blocks": 0,
+    }
+
+
+def test_refinement_lets_neighbouring_pixels_of_the_last_image_meet() -> None:
+    torch.manual_seed(3)
+    generator = Generator(16, refinement_blocks=2).eval()
+    plain = Generator(16).eval()
+    lacking = plain.load_state_dict(generator.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in lacking.unexpected_keys} == {"refinement"}
+    assert not lacking.missing_keys
+    blind = torch.randn(2, 3, 16, 16)
+    ours, without = generator(blind), plain(blind)
+    assert torch.equal(ours[0], without[0])
+    assert torch.equal(ours[1], without[1])
+
+    features = plain.steps[2](plain.steps[1](plain.steps[0](plain.stem(blind))))
+    features = generator.refinement[1](generator.refinement[0](features))
+    torch.testing.assert_close(ours[2], generator.to_rgb[2](features))
+
+    features = torch.randn(1, 2, 128, 128, requires_grad=True)
+    generator.refinement(features)[0, :, 64, 64].sum().backward()
+    assert features.grad is not None
+    reached = features.grad[0].abs().sum(0).nonzero()
+    assert reached.min() == 60  # four 3x3 convolutions reach four pixels far
+    assert reached.max() == 68
 
 
 def test_generator_refuses_channels_that_cannot_be_halved_three_times() -> None:

@@ -25,10 +25,12 @@ class Generator(nn.Module):
     A 1x1 convolution turns the features of each step into an image; it is linear, so values may leave [-1, 1].
     With 512 channels and no encoder these are 8,969,097 parameters, the paper's number.
 
+    refinement_blocks: residual blocks at 128x128 before the last image. Without them (the paper's generator) no layer
+    there sees more than one pixel, so that what the last transposed convolution leaves uneven stays.
     channels: a multiple of 8.
     """
 
-    def __init__(self, channels: int = 512, encoder: EncoderKind = "none") -> None:
+    def __init__(self, channels: int = 512, encoder: EncoderKind = "none", refinement_blocks: int = 0) -> None:
         super().__init__()
         if channels < 8 or channels % 8:
             raise ValueError(f"channels must be a positive multiple of 8, got {channels}")
@@ -43,11 +45,16 @@ class Generator(nn.Module):
         widths = [channels >> step for step in range(STEPS)]
         self.steps = nn.ModuleList(_step(width) for width in widths)
         self.to_rgb = nn.ModuleList(initialise(nn.Conv2d(width // 2, 3, 1), gain=1.0) for width in widths)
+        self.refinement = nn.Sequential(*(ResidualBlock(widths[-1] // 2) for _ in range(refinement_blocks)))
 
     @property
     def arguments(self) -> dict[str, Any]:
         """What to hand to the constructor for a generator of the same shape; fit for JSON."""
-        return {"channels": self.channels, "encoder": self.encoder}
+        return {
+            "channels": self.channels,
+            "encoder": self.encoder,
+            "refinement_blocks": len(self.refinement),
+        }
 
     @property
     def input_size(self) -> int:
@@ -67,6 +74,8 @@ class Generator(nn.Module):
             features = self.steps[index](features)
             if index < len(kept):
                 features = features + kept[index]
+            if index == STEPS - 1:
+                features = self.refinement(features)
             images.append(self.to_rgb[index](features))
         return images
 

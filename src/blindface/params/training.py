@@ -60,6 +60,9 @@ class ObjectiveParams(Block):
     generator_channels: int | None = setting(
         None, "In place of train.generator_channels, for this objective alone.", ge=8, le=2048, multiple_of=8
     )
+    refinement_blocks: int = setting(
+        0, "Residual blocks of the generator at 128x128, before the last image; the paper's has none.", ge=0, le=16
+    )
     adversarial: WeightParams = setting(WeightParams(final=(0.5, 0.3, 0.1)), "Weight of the adversarial loss.")
     pixel: WeightParams = setting(WeightParams(final=(100.0, 100.0, 100.0)), "alpha: weight of the absolute error.")
     perceptual: WeightParams = setting(WeightParams(final=(10.0, 10.0, 10.0)), "beta: weight of the perceptual loss.")
