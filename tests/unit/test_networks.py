@@ -58,8 +58,9 @@ def test_unet_adds_the_encoders_features_where_the_sizes_agree() -> None:
 
 
 @pytest.mark.parametrize("encoder", ["none", "plain", "residual", "unet"])
-def test_generator_is_traced_as_one_graph(encoder: EncoderKind) -> None:
-    generator = Generator(8, encoder).eval()
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_generator_is_traced_as_one_graph(encoder: EncoderKind, blocks: int) -> None:
+    generator = Generator(8, encoder, blocks).eval()
     blind = torch.randn(2, 3, generator.input_size, generator.input_size)
     traced = torch.compile(lambda image: generator(image)[-1], fullgraph=True, backend="eager")
     torch.testing.assert_close(traced(blind), generator(blind)[-1])
@@ -103,6 +104,17 @@ def test_refinement_lets_neighbouring_pixels_of_the_last_image_meet() -> None:
     reached = features.grad[0].abs().sum(0).nonzero()
     assert reached.min() == 60  # four 3x3 convolutions reach four pixels far
     assert reached.max() == 68
+
+
+def test_refined_unet_takes_up_the_blind_image_at_full_size() -> None:
+    torch.manual_seed(3)
+    generator = Generator(16, "unet", refinement_blocks=1).eval()
+    blind = torch.randn(2, 3, 128, 128)
+    wide, half, features = generator.stem.features(blind)
+    second = generator.steps[1](generator.steps[0](features) + half) + wide
+    assert generator.full_size is not None
+    last = generator.refinement(generator.steps[2](second) + generator.full_size(blind))
+    torch.testing.assert_close(generator(blind)[2], generator.to_rgb[2](last))
 
 
 def test_generator_refuses_channels_that_cannot_be_halved_three_times() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from blindface.networks.encoder import Encoder
-from blindface.networks.layers import ResidualBlock, initialise
+from blindface.networks.layers import EqualisedConv2d, ResidualBlock, initialise
 
 EncoderKind = Literal["none", "plain", "residual", "unet"]
 STEPS = 3
@@ -26,7 +26,8 @@ class Generator(nn.Module):
     With 512 channels and no encoder these are 8,969,097 parameters, the paper's number.
 
     refinement_blocks: residual blocks at 128x128 before the last image. Without them (the paper's generator) no layer
-    there sees more than one pixel, so that what the last transposed convolution leaves uneven stays.
+    there sees more than one pixel, so that what the last transposed convolution leaves uneven stays. With `unet`, a 3x3
+    convolution of the blind image is added to the features that they refine: the U-Net's level at full size.
     channels: a multiple of 8.
     """
 
@@ -45,7 +46,9 @@ class Generator(nn.Module):
         widths = [channels >> step for step in range(STEPS)]
         self.steps = nn.ModuleList(_step(width) for width in widths)
         self.to_rgb = nn.ModuleList(initialise(nn.Conv2d(width // 2, 3, 1), gain=1.0) for width in widths)
-        self.refinement = nn.Sequential(*(ResidualBlock(widths[-1] // 2) for _ in range(refinement_blocks)))
+        last = widths[-1] // 2
+        self.refinement = nn.Sequential(*(ResidualBlock(last) for _ in range(refinement_blocks)))
+        self.full_size = EqualisedConv2d(3, last) if encoder == "unet" and refinement_blocks else None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -80,11 +83,11 @@ class Generator(nn.Module):
         return images
 
     def _encode(self, blind: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The features at 16x16, and those to add after the first steps, in their order."""
+        """The features at 16x16, and those to add after the steps, from the first on."""
         if self.encoder == "unet":
             assert isinstance(self.stem, Encoder)
             wide, half, features = self.stem.features(blind)
-            return features, [half, wide]
+            return features, [half, wide] if self.full_size is None else [half, wide, self.full_size(blind)]
         return self.stem(blind), []
 
 
