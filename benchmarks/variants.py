@@ -15,7 +15,7 @@ from torch.optim import Adam
 
 from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift
 from blindface.networks.discriminator import SIZES
-from blindface.networks.synchronised import synchronise
+from blindface.networks.trained_batch_norm import prepare_statistics
 from blindface.numerics import Precision, set_policy
 from blindface.params import ObjectiveParams, PerceptualParams, TrainParams
 from blindface.processes import ALONE, Processes
@@ -129,7 +129,7 @@ def prepare(
         return lambda: plain_pass(generator, discriminator, losses, adams, batch, weights)
     optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas)
     if processes.count > 1 and params.batch_statistics == "batch":
-        synchronise(generator, discriminator, processes)
+        prepare_statistics(generator, discriminator, processes)
     runner = StepRunner(
         generator,
         discriminator,

@@ -88,6 +88,10 @@ class TrainParams(Block):
         "batch",
         "Of several processes: batch norm and the critic's deviation look at the whole batch or each at its own part.",
     )
+    renormalise: bool = setting(
+        False,
+        "Batch renormalisation in the generator: it trains on what the statistics that it restores with will show it.",
+    )
     deterministic: bool = setting(False, "The same weights to the bit on a rerun on the same machine, a little slower.")
     generator_channels: int = setting(512, "Channels of the generator at 16x16.", ge=8, le=2048, multiple_of=8)
     discriminator_channels: int = setting(64, "Channels of the discriminator at 128x128.", ge=4, le=512)
