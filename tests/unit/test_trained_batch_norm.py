@@ -113,8 +113,8 @@ def test_an_image_unlike_the_others_is_seen_as_it_will_be_when_restored() -> Non
     batch = torch.randn(8, 1, 4, 4, dtype=torch.float64)
     batch[0] *= 8
     restored = nn.BatchNorm2d(1).double().eval()(batch)[0].abs().max()
-    assert float(hidden(batch)[0].abs().max()) < 0.5 * restored
-    torch.testing.assert_close(seen(batch)[0].abs().max(), restored, rtol=1e-3, atol=0)
+    assert float(hidden(batch)[0].detach().abs().max()) < 0.5 * restored
+    torch.testing.assert_close(seen(batch)[0].detach().abs().max(), restored, rtol=1e-3, atol=0)
 
 
 def test_training_is_renormalised_where_the_parameters_say_so_and_files_stay_the_same() -> None:
