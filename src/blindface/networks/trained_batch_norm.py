@@ -22,6 +22,18 @@ LARGEST_FACTOR, LARGEST_OFFSET = 3.0, 5.0
 RENORMALISED_MOMENTUM = 0.01
 
 
+# An operator of its own: a compiled backward computes anew what it can, and would do so from statistics moved since.
+@torch.library.custom_op("blindface::statistics_before", mutates_args=())
+def statistics_before(mean: Tensor, variance: Tensor, calls: Tensor) -> Tensor:
+    """Running mean and variance (C,) and the number of calls, as they are now: (3, C)."""
+    return torch.stack((mean, variance, calls.to(mean.dtype).expand_as(mean)))
+
+
+@statistics_before.register_fake
+def _(mean: Tensor, variance: Tensor, calls: Tensor) -> Tensor:
+    return mean.new_empty((3, *mean.shape))
+
+
 class TrainedBatchNorm2d(nn.BatchNorm2d):
     """Batch norm whose training mode can span the parts of all processes, and can be renormalised.
 
@@ -75,12 +87,13 @@ class TrainedBatchNorm2d(nn.BatchNorm2d):
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
+        usual, spread, calls = statistics_before(self.running_mean, self.running_var, self.num_batches_tracked)
         begin, end = RAMP
-        share = ((self.num_batches_tracked - begin) / (end - begin)).clamp(0, 1)
+        share = ((calls - begin) / (end - begin)).clamp(0, 1)
         largest, furthest = 1 + (LARGEST_FACTOR - 1) * share, LARGEST_OFFSET * share
-        running = torch.sqrt(self.running_var + self.eps)
+        running = torch.sqrt(spread + self.eps)
         factor = (torch.sqrt(variance + self.eps) / running).clamp(1 / largest, largest)
-        offset = ((mean - self.running_mean) / running).clamp(-furthest, furthest)
+        offset = ((mean - usual) / running).clamp(-furthest, furthest)
         return factor, offset
 
     @torch.no_grad()
