@@ -178,7 +178,13 @@ def test_card_tells_data_training_results_and_groups(finished: Path, tmp_path: P
     )
     card = (tmp_path / "objective1.md").read_text()
     for text in (
-        *("# objective1: 16×16 blind faces", "d" * 64, f"{SOURCES['lfw-150']}: 1,234 to train on", "4,242"),
+        *(
+            "# objective1: 16×16 blind faces",
+            "d" * 64,
+            f"{SOURCES['lfw-150']}: 1,234 to train on",
+            "4,242: channels 32, encoder none",
+        ),
+        "1 of 5 epochs",
         *("| NIQE ↓ | 7.50 | 7.50 | 7.40 to 7.60 |", "| pixel | 1.0 | 2.0 | 3.5 |", "10 minutes on a card"),
         *(
             "| gender | gender: female* | predicted | 20 | 21.00 |",

@@ -12,6 +12,7 @@ import pandas as pd
 
 from blindface.errors import InputError
 from blindface.files import read_json, write_text
+from blindface.model_file import read_header
 from blindface.report.catalogue import SOURCES
 from blindface.report.scores import arrow
 from blindface.subgroups.kinds import ISSUES
@@ -31,6 +32,7 @@ def write_card(
     digest: SHA-256 of the published file; groups: `reports/subgroups.csv`, if there is one.
     """
     run, found = read_json(Path(folder) / "run.json"), read_json(scores)
+    network = read_header(Path(folder) / "generator.safetensors")["arguments"]
     objective = run["objective"]
     blind = read_json(Path(scores).with_name(f"blind{objective[-1]}.json"))
     text = _template().render(
@@ -39,6 +41,8 @@ def write_card(
         digest=digest,
         photographs=SOURCES.get(photographs, photographs),
         run=run,
+        network=", ".join(f"{name.replace('_', ' ')} {value}" for name, value in network.items()),
+        epochs=_epochs(Path(folder) / "history.csv", run["params"]["train"]["epochs"]),
         train=run["params"]["train"],
         choice=run["params"]["train"][objective],
         test=found["images"],
@@ -51,6 +55,12 @@ def write_card(
 def _template() -> jinja2.Template:
     source = resources.files("blindface.publish").joinpath("card.md.j2").read_text()
     return jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined).from_string(source)
+
+
+def _epochs(history: Path, asked: int) -> str:
+    """How many epochs were trained: a published state may be one from before the end."""
+    done = int(pd.read_csv(history)["epoch"].max())
+    return f"{done}" if done == asked else f"{done} of {asked}"
 
 
 def _results(found: Mapping[str, Any], blind: Mapping[str, Any]) -> list[list[str]]:
