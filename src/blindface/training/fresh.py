@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 
@@ -49,7 +49,9 @@ class FreshBlinds:
         cores = available_workers() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         workers = min(max(cores - 1, 1), MOST_PROCESSES)
         self._degrader = Degrader(objective, pairs, workers, apart=True)
-        self._coming: dict[int, tuple[NDArray[np.int64], list[Future[Degraded]]]] = {}
+        # What the processes made is put together here, so that nothing is left to do when an epoch begins
+        self._assembly = ThreadPoolExecutor(1, thread_name_prefix="fresh")
+        self._coming: dict[int, Future[Image]] = {}
 
     def take(self, epoch: int, device: torch.device) -> Tensor:
         """The blind images of `epoch`, (N, u, u, 3) uint8 on the device; those of the next epoch are begun.
@@ -58,24 +60,32 @@ class FreshBlinds:
         """
         try:
             self._begin(epoch)
-            rows, tasks = self._coming.pop(epoch)
-            _, images = collect(tasks, self._degrader.ranges.u)
+            images = self._coming.pop(epoch).result()
             self._begin(epoch + 1)
         except BrokenProcessPool as error:
             raise TrainingError(
                 "a process that draws fresh degradations was killed, perhaps for want of memory: "
                 "free some and run the same command again"
             ) from error
-        whole = np.zeros((len(self.ids), *images.shape[1:]), np.uint8)
-        whole[rows] = images
-        return torch.from_numpy(whole).to(device)
+        return torch.from_numpy(images).to(device)
 
     def _begin(self, epoch: int) -> None:
         if epoch >= self.epochs or epoch in self._coming:
             return
-        rows = np.arange(len(self.ids)) if self.rows is None else self.rows(epoch)
-        ids = [self.ids[row] for row in rows]
-        self._coming[epoch] = rows, self._degrader.start(self.targets[rows], ids, epoch)
+        rows = None if self.rows is None else self.rows(epoch)
+        targets, ids = self.targets, self.ids
+        if rows is not None:
+            targets, ids = targets[rows], [ids[row] for row in rows]
+        tasks = self._degrader.start(targets, ids, epoch)
+        self._coming[epoch] = self._assembly.submit(self._assemble, rows, tasks)
+
+    def _assemble(self, rows: NDArray[np.int64] | None, tasks: Sequence[Future[Degraded]]) -> Image:
+        _, images = collect(tasks, self._degrader.ranges.u)
+        if rows is None:
+            return images
+        whole = np.zeros((len(self.ids), *images.shape[1:]), np.uint8)
+        whole[rows] = images
+        return whole
 
     def __enter__(self) -> FreshBlinds:
         self._degrader.__enter__()
@@ -85,3 +95,4 @@ class FreshBlinds:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._degrader.__exit__()
+        self._assembly.shutdown(cancel_futures=True)
