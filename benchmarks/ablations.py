@@ -60,16 +60,16 @@ class Variant:
 
 
 def read_plan(path: Path) -> tuple[dict[str, Any], list[Variant]]:
-    """The overlay common to all and the variants, those of further seeds after all others."""
+    """The overlay common to all and the variants in their order, each with its further seeds behind it."""
     plan = yaml.safe_load(path.read_text())
-    first, seeds = [], []
+    variants = []
     for entry in plan["variants"]:
         variant = Variant(entry["name"], entry["objective"], entry.get("changes") or {})
-        first.append(variant)
+        variants.append(variant)
         for seed in entry.get("seeds", ()):
             changes = merge(variant.changes, {"train": {"seed": seed}})
-            seeds.append(Variant(f"{variant.name}, seed {seed}", variant.objective, changes, of=variant.name))
-    return plan.get("common") or {}, first + seeds
+            variants.append(Variant(f"{variant.name}, seed {seed}", variant.objective, changes, of=variant.name))
+    return plan.get("common") or {}, variants
 
 
 def snakemake(
