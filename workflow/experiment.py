@@ -142,7 +142,7 @@ class Experiment:
         keys = ["restore.batch_size"]
         chosen = self.methods[method]
         if chosen.models:
-            keys += ["restore.weights", "restore.device"]
+            keys += ["restore.weights", "restore.self_ensemble", "restore.device"]
         if chosen.chosen:
             keys += ["restore.criterion", "restore.blend" if chosen.models else "restore.strengths"]
         if method == "parallel":

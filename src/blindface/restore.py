@@ -23,6 +23,7 @@ from blindface.classical import Classical
 from blindface.errors import DeviceError, InputError
 from blindface.images import Image, resize, signed_to_uint8, to_signed
 from blindface.methods import METHODS, Method
+from blindface.params import Objective
 from blindface.progress import say, track
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     import torch
 
     from blindface.networks.generator import Generator
+    from blindface.self_ensemble import SelfEnsemble
+
+    Network = Generator | SelfEnsemble
 
 SIZE = 128
 STEP_SIZES = {"step1": 32, "step2": 64, "step3": 128}
@@ -57,19 +61,21 @@ def restore(
     device: torch.device | str = "cpu",
     interpolation: str = "linear",
     choosing: Choosing | None = None,
+    self_ensemble: Sequence[Objective] = (),
 ) -> int:
     """Restore all images of `pairs` by `method` into the packed file `output`; returns their number.
 
-    models: generator files in the order of the method's models. Errors: InputError for an unknown method, a wrong
-    number of models, a model that does not fit the images, or no validation image where a number is to be chosen;
-    DeviceError if the GPU's memory does not suffice.
+    models: generator files in the order of the method's models; self_ensemble: the objectives whose models restore each
+    image together with its mirror image (see `blindface.self_ensemble`). Errors: InputError for an unknown method, a
+    wrong number of models, a model that does not fit the images, or no validation image where a number is to be
+    chosen; DeviceError if the GPU's memory does not suffice.
     """
     if method not in METHODS:
         raise InputError(f"method {method!r} is unknown: choose one of {', '.join(METHODS)}")
     wanted = len(METHODS[method].models)
     if len(models) != wanted:
         raise InputError(f"method {method} passes {wanted} models, got {len(models)}: give --model for each")
-    networks = _load(models, weights, device)
+    networks = _load(models, weights, device, self_ensemble)
     _check_sizes(METHODS[method], pairs, models, networks)
     chosen, apply = _restorer(METHODS[method], networks, interpolation, choosing or Choosing(), batch_size)
     metadata = {"method": method} | ({"chosen": json.dumps(chosen.record())} if chosen else {})
@@ -82,7 +88,7 @@ def restore(
 
 
 def _restorer(
-    method: Method, networks: Sequence[Generator], interpolation: str, choosing: Choosing, batch_size: int
+    method: Method, networks: Sequence[Network], interpolation: str, choosing: Choosing, batch_size: int
 ) -> tuple[Choice | None, Callable[[Image], Image]]:
     """The function from blind to restored images, and what was chosen for it."""
     if not method.chosen:
@@ -99,7 +105,7 @@ def _restorer(
     return chosen, lambda images: adjustable.finish(adjustable.prepare(images), chosen.value)
 
 
-def _adjustable(networks: Sequence[Generator], choosing: Choosing) -> Adjustable:
+def _adjustable(networks: Sequence[Network], choosing: Choosing) -> Adjustable:
     if not networks:
         return Classical(choosing.strengths)
     first, second = networks
@@ -112,7 +118,7 @@ def _adjustable(networks: Sequence[Generator], choosing: Choosing) -> Adjustable
     )
 
 
-def _check_sizes(method: Method, pairs: Path, models: Sequence[Path], networks: Sequence[Generator]) -> None:
+def _check_sizes(method: Method, pairs: Path, models: Sequence[Path], networks: Sequence[Network]) -> None:
     """Every model must fit what it gets: the blind images, or the result of the model before it."""
     blind = packed.image_shape(pairs, "blind")[0]
     for place, (path, network) in enumerate(zip(models, networks, strict=True)):
@@ -130,13 +136,19 @@ def _check_sizes(method: Method, pairs: Path, models: Sequence[Path], networks: 
 
 
 def restore_steps(
-    pairs: Path, model: Path, output: Path, examples: int, weights: str = "ema", device: torch.device | str = "cpu"
+    pairs: Path,
+    model: Path,
+    output: Path,
+    examples: int,
+    weights: str = "ema",
+    device: torch.device | str = "cpu",
+    self_ensemble: Sequence[Objective] = (),
 ) -> int:
     """Keep the outputs of all three steps for the first `examples` images of `pairs`; returns their number.
 
     The packed file has the columns id, step1 (32x32), step2 (64x64) and step3 (128x128).
     """
-    (network,) = _load([model], weights, device)
+    (network,) = _load([model], weights, device, self_ensemble)
     with packed.PackedWriter(
         output, {"id": pa.string()}, {name: (size, size, 3) for name, size in STEP_SIZES.items()}
     ) as writer:
@@ -146,12 +158,20 @@ def restore_steps(
         return writer.rows
 
 
-def _load(models: Sequence[Path], weights: str, device: torch.device | str) -> list[Generator]:
+def _load(
+    models: Sequence[Path], weights: str, device: torch.device | str, self_ensemble: Sequence[Objective]
+) -> list[Network]:
     if not models:
         return []
     from blindface.model_file import load_generator
+    from blindface.self_ensemble import SelfEnsemble
 
-    return [load_generator(path, weights, device) for path in models]
+    networks: list[Network] = []
+    for path in models:
+        network = load_generator(path, weights, device)
+        objective = "objective1" if network.input_size < SIZE else "objective2"
+        networks.append(SelfEnsemble(network) if objective in self_ensemble else network)
+    return networks
 
 
 def _first(batches: Iterator[tuple[list[str], Image]], count: int) -> Iterator[tuple[list[str], Image]]:
@@ -162,7 +182,7 @@ def _first(batches: Iterator[tuple[list[str], Image]], count: int) -> Iterator[t
             return
 
 
-def restore_images(network: Generator, images: Image) -> list[Image]:
+def restore_images(network: Network, images: Image) -> list[Image]:
     """Restore a batch of uint8 images (N, S, S, 3), S the network's input size, into the uint8 images of all steps.
 
     Errors: InputError if the images do not fit the network; DeviceError if the GPU's memory does not suffice.

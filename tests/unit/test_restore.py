@@ -16,7 +16,9 @@ from blindface.errors import DeviceError, InputError
 from blindface.images import resize, signed_to_uint8, to_signed
 from blindface.model_file import hash_tensors, load_generator, save_generator
 from blindface.networks import Generator
+from blindface.params import Objective
 from blindface.restore import restore, restore_steps
+from blindface.self_ensemble import SelfEnsemble
 
 
 def write_pairs(path: Path, size: int, count: int = 5) -> np.ndarray:
@@ -78,6 +80,31 @@ def test_result_depends_on_no_other_image_of_the_batch(tmp_path: Path) -> None:
         )
     one, all_at_once = (packed.read_images(tmp_path / f"{size}.parquet", "image").astype(int) for size in (1, 5))
     assert np.abs(one - all_at_once).max() <= 1  # convolutions of other batch sizes round differently
+
+
+def test_self_ensemble_is_the_mean_with_the_mirror_images_result_of_the_chosen_objective(tmp_path: Path) -> None:
+    images = write_pairs(tmp_path / "pairs.parquet", 16)
+    network = write_model(tmp_path / "m.safetensors")
+
+    def restored(chosen: tuple[Objective, ...]) -> np.ndarray:
+        arguments = (tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
+        restore("objective1", *arguments, self_ensemble=chosen)
+        return packed.read_images(tmp_path / "out.parquet", "image")
+
+    signed = to_signed(torch.tensor(images))
+    with torch.no_grad():
+        expected = (network(signed)[-1] + network(signed.flip(-1))[-1].flip(-1)) / 2
+        mirrored = SelfEnsemble(network)(signed.flip(-1))[-1].flip(-1)
+    np.testing.assert_array_equal(restored(("objective1",)), signed_to_uint8(expected).numpy())
+    torch.testing.assert_close(mirrored, expected)
+    plain = restored(("objective2",))
+    with torch.no_grad():
+        np.testing.assert_array_equal(plain, signed_to_uint8(network(signed)[-1]).numpy())
+    assert (plain != restored(("objective1",))).any()
+
+    model, steps = tmp_path / "m.safetensors", tmp_path / "steps.parquet"
+    restore_steps(tmp_path / "pairs.parquet", model, steps, 3, self_ensemble=("objective1",))
+    np.testing.assert_array_equal(packed.read_images(steps, "step3"), restored(("objective1",))[:3])
 
 
 def test_steps_are_kept_for_the_first_examples_only(tmp_path: Path) -> None:

@@ -92,7 +92,12 @@ rule restore_steps:
         runtime="30m",
         gpu=EXPERIMENT.gpus("restore"),
     params:
-        slice=EXPERIMENT.slice("restore.weights", "restore.device", "report.examples"),
+        slice=EXPERIMENT.slice(
+            "restore.weights",
+            "restore.self_ensemble",
+            "restore.device",
+            "report.examples",
+        ),
     message:
         "Keeping the three steps of a few examples of {wildcards.objective}"
     shell:

@@ -36,7 +36,8 @@ def publish_command(
     for objective in OBJECTIVES:
         folder, scores = run / "data" / "models" / objective, run / "data" / "scores" / f"{objective}.parquet"
         output = models / f"{objective}.safetensors"
-        digest = publish_model(folder, scores, output)
+        twice = objective in choice.restore.self_ensemble
+        digest = publish_model(folder, scores, output, twice)
         write_sample(output, objective)
         write_card(
             folder,
@@ -45,6 +46,7 @@ def publish_command(
             photographs=choice.fetch.source,
             digest=digest,
             groups=run / "reports" / "subgroups.csv",
+            self_ensemble=twice,
         )
         say(f"{output}: {output.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
 

@@ -55,6 +55,7 @@ def restore_command(
         choosing=Choosing(
             validation, targets, choice.criterion, choice.strengths, choice.blend, parameters.pairs.reduction
         ),
+        self_ensemble=choice.self_ensemble,
     )
 
 
@@ -70,9 +71,10 @@ def restore_steps_command(
     Example: blindface restore-steps --model data/models/objective1/generator.safetensors
     --pairs data/pairs/objective1/test.parquet --output data/restored/objective1.steps.parquet
     """
-    choice = load_params(params)
+    parameters = load_params(params)
+    choice = parameters.restore
     from blindface.device import choose_device
     from blindface.restore import restore_steps
 
-    device = choose_device(choice.restore.device)
-    restore_steps(pairs, model, output, choice.report.examples, choice.restore.weights, device)
+    device = choose_device(choice.device)
+    restore_steps(pairs, model, output, parameters.report.examples, choice.weights, device, choice.self_ensemble)

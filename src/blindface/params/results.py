@@ -40,6 +40,9 @@ class RestoreParams(Block):
     """How the test part is restored."""
 
     weights: Literal["ema", "raw"] = setting("ema", "The generator's moving average, or its last weights.")
+    self_ensemble: tuple[Objective, ...] = setting(
+        (), "Objectives whose restored images are means with the mirrored input's, turned back; twice the time."
+    )
     batch_size: int = setting(64, "Images per forward pass.", ge=1, le=4096)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: the GPU where there is one.")
     display: Interpolation = setting("linear", "Interpolation of a 16x16 blind image to 128x128 for the metrics.")

@@ -24,12 +24,20 @@ LIMITS = ("b", "c", "d", "e")
 
 
 def write_card(
-    folder: Path, scores: Path, output: Path, *, photographs: str, digest: str, groups: Path | None = None
+    folder: Path,
+    scores: Path,
+    output: Path,
+    *,
+    photographs: str,
+    digest: str,
+    groups: Path | None = None,
+    self_ensemble: bool = False,
 ) -> None:
     """Write the card of a published generator as Markdown to `output`.
 
     folder: of the trained model; scores: JSON of its method's metrics on the test part; photographs: `fetch.source`;
-    digest: SHA-256 of the published file; groups: `reports/subgroups.csv`, if there is one.
+    digest: SHA-256 of the published file; groups: `reports/subgroups.csv`, if there is one; self_ensemble: whether the
+    test part was restored by `SelfEnsemble`.
     """
     run, found = read_json(Path(folder) / "run.json"), read_json(scores)
     network = read_header(Path(folder) / "generator.safetensors")["arguments"]
@@ -47,6 +55,7 @@ def write_card(
         choice=run["params"]["train"][objective],
         test=found["images"],
         results=_results(found, blind),
+        self_ensemble=self_ensemble,
         groups=_groups(groups, objective),
     )
     write_text(output, text)

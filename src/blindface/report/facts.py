@@ -27,6 +27,9 @@ def run_facts(material: Material) -> list[Fact]:
     facts = [("Photographs", _photographs(material)), ("Split", _split(material)), ("Test images", _tested(material))]
     decay = f"moving average of the generator, decay {params.train.ema:g} per batch"
     facts.append(("Weights evaluated", decay if params.restore.weights == "ema" else "the generator's last weights"))
+    if params.restore.self_ensemble:
+        which = " and ".join(_label(name) for name in params.restore.self_ensemble)
+        facts.append(("Self-ensemble", f"{which}: the mean with the mirrored input's result, turned back"))
     facts.append(("16×16 blind images", f"enlarged by {INTERPOLATIONS[params.restore.display]} interpolation"))
     facts.append(("Epochs", _epochs(material)))
     seconds = {_label(name): float(run["seconds"]) for name, run in material.runs.items() if "seconds" in run}
