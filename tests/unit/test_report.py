@@ -239,6 +239,13 @@ def test_a_folder_of_photographs_is_not_said_to_hold_so_many_people(sources):
     assert "(10 photographs)" in paragraph(material, ())
 
 
+def test_report_says_whose_images_were_restored_with_their_mirror_images(sources: Sources) -> None:
+    assert "Self-ensemble" not in dict(run_facts(gather(sources)))
+    chosen = sources.params.restore.model_copy(update={"self_ensemble": ("objective2",)})
+    params = sources.params.model_copy(update={"restore": chosen})
+    assert dict(run_facts(gather(replace(sources, params=params))))["Self-ensemble"].startswith("objective 2: the mean")
+
+
 @pytest.mark.parametrize("display", get_args(Interpolation))
 def test_the_enlargement_of_blind_images_is_named_because_it_moves_their_numbers(sources, display):
     params = load_params([json.dumps({"restore": {"display": display}})])
