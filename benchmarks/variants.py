@@ -128,8 +128,8 @@ def prepare(
         )
         return lambda: plain_pass(generator, discriminator, losses, adams, batch, weights)
     optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas)
-    if processes.count > 1 and params.batch_statistics == "batch":
-        prepare_statistics(generator, discriminator, processes)
+    together = processes if params.batch_statistics == "batch" else ALONE
+    prepare_statistics(generator, discriminator, together, params.renormalise)
     runner = StepRunner(
         generator,
         discriminator,

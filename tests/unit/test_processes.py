@@ -33,8 +33,7 @@ RENORMALISED = False
 def make_runner(processes):
     torch.manual_seed(0)
     networks = Generator(8).double(), Discriminator(4).double()
-    if processes.count > 1 or RENORMALISED:
-        trained_batch_norm.prepare_statistics(*networks, processes, RENORMALISED)
+    trained_batch_norm.prepare_statistics(*networks, processes, RENORMALISED)
     average = processes.average_gradients if processes.count > 1 else None
     optimisers = make_optimisers(*networks, 1e-3, (0.0, 0.99))
     return StepRunner(*networks, Losses(None), optimisers, active=final_weights(CHOICE),

@@ -84,10 +84,7 @@ class TrainedBatchNorm2d(nn.BatchNorm2d):
     @torch.no_grad()
     def _correction(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """r and d of a batch, (C,) each."""
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        usual, spread, calls = statistics_before(self.running_mean, self.running_var, self.num_batches_tracked)
+        usual, spread, calls = statistics_before(*self._running())
         begin, end = RAMP
         share = ((calls - begin) / (end - begin)).clamp(0, 1)
         largest, furthest = 1 + (LARGEST_FACTOR - 1) * share, LARGEST_OFFSET * share
@@ -99,12 +96,17 @@ class TrainedBatchNorm2d(nn.BatchNorm2d):
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, values: int) -> None:
         assert self.momentum is not None
+        running_mean, running_var, calls = self._running()
+        calls.add_(1)
+        running_mean.lerp_(mean, self.momentum)
+        running_var.lerp_(variance * (values / (values - 1)), self.momentum)
+
+    def _running(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Running mean and variance, and the number of calls."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (values / (values - 1)), self.momentum)
+        return self.running_mean, self.running_var, self.num_batches_tracked
 
 
 def prepare_statistics(
@@ -112,8 +114,10 @@ def prepare_statistics(
 ) -> None:
     """Make the statistics of both networks those of all processes, and renormalise the generator's if so wanted.
 
-    Names and values of the networks' tensors stay.
+    Names and values of the networks' tensors stay; one process without renormalisation keeps the networks as they are.
     """
+    if processes.count == 1 and not renormalised:
+        return
     for parent in list(generator.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):

@@ -36,10 +36,9 @@ class TrainingState:
         self.generator: Generator = generator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
         self.discriminator: Discriminator = discriminator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
+        # Not in the average: one process measures its statistics, without the others
         together = processes if params.batch_statistics == "batch" else ALONE
-        if together.count > 1 or params.renormalise:
-            # Not in the average: one process measures its statistics, without the others
-            prepare_statistics(self.generator, self.discriminator, together, params.renormalise)
+        prepare_statistics(self.generator, self.discriminator, together, params.renormalise)
         self.optimisers: Optimisers = make_optimisers(
             self.generator, self.discriminator, params.learning_rate, params.betas
         )
