@@ -3,9 +3,9 @@
     torchrun --nproc_per_node=2 benchmarks/scaling.py --output scaling.json
 
 The leading process first trains alone on its GPU while the others wait, then all train together: gradients averaged,
-batch statistics those of the whole batch (`--statistics process`: of each process's part). Printed are the images per
-second of both and their ratio. Passes, networks, losses and data are those of `benchmarks/variants.py`. `--tiny` is a
-check of the script on CPUs.
+batch statistics those of the whole batch, or with `--statistics process` of each process's part: the compiled steps are
+then those of one process and are not compiled twice. Printed are the images per second of both and their ratio. Passes,
+networks, losses and data are those of `benchmarks/variants.py`. `--tiny` is a check of the script on CPUs.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from variants import VARIANTS, prepare
+from variants import VARIANTS, add_choices, prepare, read_choices
 
-from blindface.params import TrainParams
 from blindface.processes import ALONE, Processes, join
 
 
@@ -47,17 +46,20 @@ def images_per_second(
 def main() -> None:
     """Measure alone, then together; print, write JSON."""
     options = _options()
-    params = TrainParams(generator_channels=8, discriminator_channels=4) if options.tiny else TrainParams()
+    params, choice = read_choices(options)
     params = params.model_copy(update={"batch_statistics": options.statistics})
-    choice = params.of(options.objective)
-    batch = options.batch or (2 if options.tiny else choice.batch_size)
+    batch = options.batch or choice.batch_size
     passes, warm_up = (2, 1) if options.tiny else (options.passes, 4)
     gpu = torch.cuda.is_available() and not options.tiny
     with join(torch.device("cuda" if gpu else "cpu")) as (processes, device):
 
         def speed(group: Processes) -> float:
+            began = time.perf_counter()
             once = prepare(options.variant, params, choice, batch, device, group)
             rate = images_per_second(once, batch, passes, warm_up, device, group)
+            if processes.leads:  # compiling takes minutes: what is known already is told
+                seconds = time.perf_counter() - began
+                print(f"{group.count} of {processes.count}: {rate:.2f} images/s, {seconds:.0f} s in all", flush=True)
             del once
             gc.collect()
             if gpu:
@@ -91,12 +93,11 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--objective", choices=("objective1", "objective2"), default="objective1")
+    add_choices(parser)
     parser.add_argument("--variant", choices=tuple(VARIANTS), help="default: bf16 compiled; --tiny: bf16 eager")
     parser.add_argument("--batch", type=int, help="images per process (default: the objective's, 2 with --tiny)")
     parser.add_argument("--statistics", choices=("batch", "process"), default="batch")
     parser.add_argument("--passes", type=int, default=50)
-    parser.add_argument("--tiny", action="store_true", help="small networks on CPUs, to try the script")
     parser.add_argument("--output", type=Path, help="where to write JSON")
     options = parser.parse_args()
     options.variant = options.variant or ("bf16 eager" if options.tiny else "bf16 compiled")

@@ -3,11 +3,11 @@
     python benchmarks/train.py --output train.json
 
 The variants are those of `benchmarks/variants.py`, with the default networks, losses and batch of objective 1
-(`--objective`, `--batch` choose others). Per variant: warm-up (which compiles), then timed passes; printed are the
-images per second of passes in a row, the arithmetic per second (counted on the steps, so that the plain loop's second
-forward run of the generator is not credited) and its share of the card's peak: the data sheet's, and that of a large
-matrix product in the same run. A variant that fails is reported and the others go on. `--tiny` is a check of the script
-on a CPU.
+(`--objective`, `--params`, `--batch` choose others). Per variant: warm-up (which compiles), then timed passes; printed
+are the images per second of passes in a row, the arithmetic per second (counted on the steps, so that the plain loop's
+second forward run of the generator is not credited) and its share of the card's peak: the data sheet's, and that of a
+large matrix product in the same run. A variant that fails is reported and the others go on. `--tiny` is a check of the
+script on a CPU.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from variants import PLAIN, VARIANTS, prepare
+from variants import PLAIN, VARIANTS, add_choices, prepare, read_choices
 
 from blindface.params import ObjectiveParams, TrainParams
 from blindface.plan import count_work
@@ -78,8 +78,7 @@ def main() -> None:
     """Run the variants one after the other, print a table, write JSON."""
     options = _options()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    params = TrainParams(generator_channels=8, discriminator_channels=4) if options.tiny else TrainParams()
-    choice = params.of(options.objective)
+    params, choice = read_choices(options)
     with torch.device("meta"):
         networks = make_networks(params, choice)
     gflop, _ = count_work(params, options.objective, *networks)
@@ -96,7 +95,8 @@ def main() -> None:
         "variants": {},
     }
     began = time.perf_counter()
-    for batch_size in options.batch:
+    batches = options.batch or [choice.batch_size]
+    for batch_size in batches:
         for variant in options.variants:
             key = f"{variant}, batch {batch_size}"
             if time.perf_counter() - began > options.limit:
@@ -107,7 +107,7 @@ def main() -> None:
             print(f"{key:32s} {_line(result['variants'][key])}", flush=True)
             if options.output:  # after every variant: what is measured is kept, whatever comes
                 options.output.write_text(json.dumps(result, indent=2) + "\n")
-    for batch_size in options.batch:
+    for batch_size in batches:
         _print_ratios(result["variants"], batch_size)
 
 
@@ -157,15 +157,13 @@ def _print_ratios(variants: dict[str, Any], batch_size: int) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--objective", choices=("objective1", "objective2"), default="objective1")
+    add_choices(parser)
     parser.add_argument("--batch", type=int, nargs="+", help="batch sizes (default: the objective's, 2 with --tiny)")
     parser.add_argument("--variants", nargs="+", choices=(PLAIN, *VARIANTS), help="default: all; --tiny: not compiled")
     parser.add_argument("--seconds", type=float, default=5.0, help="time for the passes of a variant, twice over")
     parser.add_argument("--limit", type=float, default=240.0, help="start no variant after so many seconds")
-    parser.add_argument("--tiny", action="store_true", help="small networks and batches, to try the script")
     parser.add_argument("--output", type=Path, help="where to write JSON")
     options = parser.parse_args()
-    options.batch = options.batch or [2 if options.tiny else TrainParams().of(options.objective).batch_size]
     options.seconds = 0.0 if options.tiny else options.seconds
     order = [PLAIN, *VARIANTS]
     options.variants = options.variants or [name for name in order if not (options.tiny and "compiled" in name)]

@@ -6,6 +6,7 @@ the weights of the perceptual backbone: what they hold changes no speed.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drif
 from blindface.networks.discriminator import SIZES
 from blindface.networks.trained_batch_norm import prepare_statistics
 from blindface.numerics import Precision, set_policy
-from blindface.params import ObjectiveParams, PerceptualParams, TrainParams
+from blindface.params import Objective, ObjectiveParams, PerceptualParams, TrainParams, load_params
 from blindface.processes import ALONE, Processes
 from blindface.steps import STEPS, Batch, Losses, StepRunner, StepWeights, final_weights, make_networks, make_optimisers
 
@@ -29,6 +30,25 @@ VARIANTS: dict[str, tuple[Precision, bool, bool]] = {
 }
 """Precision, compiled or not, deterministic or not."""
 PLAIN = "fp32 plain loop"
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """The options that say what is trained; `read_choices` reads them."""
+    parser.add_argument("--objective", choices=("objective1", "objective2"), default="objective1")
+    parser.add_argument("--params", action="append", default=[], help="as of `blindface train`; several times")
+    parser.add_argument("--tiny", action="store_true", help="small networks and batches, to try the script on a CPU")
+
+
+def read_choices(options: argparse.Namespace) -> tuple[TrainParams, ObjectiveParams]:
+    """The parameters of training and of the objective among them, by the files of `--params` or else the defaults."""
+    params = load_params(options.params).train
+    objective: Objective = options.objective
+    if options.tiny:
+        narrow = params.of(objective).model_copy(update={"generator_channels": None, "batch_size": 2})
+        params = params.model_copy(
+            update={"generator_channels": 8, "discriminator_channels": 4, "device": "cpu", objective: narrow}
+        )
+    return params, params.of(objective)
 
 
 def plain_pass(

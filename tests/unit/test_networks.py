@@ -82,21 +82,42 @@ def test_an_objective_can_have_a_width_of_its_own() -> None:
     }
 
 
+def open_gates(generator: Generator) -> Generator:
+    """As training may leave them: nothing of the refinement is zero any more."""
+    for block in generator.refinement:
+        nn.init.uniform_(block.gate, 0.5, 1.0)  # type: ignore[arg-type]
+    if generator.full_size is not None:
+        nn.init.normal_(generator.full_size.weight)
+    return generator
+
+
+@pytest.mark.parametrize("encoder", ["none", "unet"])
+def test_training_begins_as_without_refinement_and_every_part_of_it_learns(encoder: EncoderKind) -> None:
+    torch.manual_seed(3)
+    generator, plain = Generator(16, encoder, refinement_blocks=2), Generator(16, encoder)
+    lacking = plain.load_state_dict(generator.state_dict(), strict=False)
+    assert {name.split(".")[0] for name in lacking.unexpected_keys} <= {"refinement", "full_size"}
+    assert not lacking.missing_keys
+    blind = torch.randn(2, 3, generator.input_size, generator.input_size)
+    for ours, without in zip(generator(blind), plain(blind), strict=True):
+        torch.testing.assert_close(ours, without)
+    adam = torch.optim.Adam(generator.parameters(), lr=0.01)
+    for _ in range(2):  # first the gates move, then what stands behind them
+        before = {name: value.clone() for name, value in generator.named_parameters()}
+        adam.zero_grad()
+        generator(blind)[-1].square().mean().backward()
+        adam.step()
+    still = [name for name, value in generator.named_parameters() if torch.equal(value, before[name])]
+    assert not [name for name in still if name.startswith(("refinement", "full_size"))]
+
+
 def test_refinement_lets_neighbouring_pixels_of_the_last_image_meet() -> None:
     torch.manual_seed(3)
-    generator = Generator(16, refinement_blocks=2).eval()
-    plain = Generator(16).eval()
-    lacking = plain.load_state_dict(generator.state_dict(), strict=False)
-    assert {name.split(".")[0] for name in lacking.unexpected_keys} == {"refinement"}
-    assert not lacking.missing_keys
+    generator = open_gates(Generator(16, refinement_blocks=2)).eval()
     blind = torch.randn(2, 3, 16, 16)
-    ours, without = generator(blind), plain(blind)
-    assert torch.equal(ours[0], without[0])
-    assert torch.equal(ours[1], without[1])
-
-    features = plain.steps[2](plain.steps[1](plain.steps[0](plain.stem(blind))))
+    features = generator.steps[2](generator.steps[1](generator.steps[0](generator.stem(blind))))
     features = generator.refinement[1](generator.refinement[0](features))
-    torch.testing.assert_close(ours[2], generator.to_rgb[2](features))
+    torch.testing.assert_close(generator(blind)[2], generator.to_rgb[2](features))
 
     features = torch.randn(1, 2, 128, 128, requires_grad=True)
     generator.refinement(features)[0, :, 64, 64].sum().backward()
@@ -108,7 +129,7 @@ def test_refinement_lets_neighbouring_pixels_of_the_last_image_meet() -> None:
 
 def test_refined_unet_takes_up_the_blind_image_at_full_size() -> None:
     torch.manual_seed(3)
-    generator = Generator(16, "unet", refinement_blocks=1).eval()
+    generator = open_gates(Generator(16, "unet", refinement_blocks=1)).eval()
     blind = torch.randn(2, 3, 128, 128)
     wide, half, features = generator.stem.features(blind)
     second = generator.steps[1](generator.steps[0](features) + half) + wide

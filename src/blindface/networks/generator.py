@@ -25,9 +25,10 @@ class Generator(nn.Module):
     A 1x1 convolution turns the features of each step into an image; it is linear, so values may leave [-1, 1].
     With 512 channels and no encoder these are 8,969,097 parameters, the paper's number.
 
-    refinement_blocks: residual blocks at 128x128 before the last image. Without them (the paper's generator) no layer
-    there sees more than one pixel, so that what the last transposed convolution leaves uneven stays. With `unet`, a 3x3
-    convolution of the blind image is added to the features that they refine: the U-Net's level at full size.
+    refinement_blocks: gated residual blocks at 128x128 before the last image. Without them (the paper's generator) no
+    layer there sees more than one pixel, so that what the last transposed convolution leaves uneven stays. With `unet`,
+    a 3x3 convolution of the blind image is added to the features that they refine: the U-Net's level at full size. The
+    gates and that convolution begin at 0, so that training begins as without refinement.
     channels: a multiple of 8.
     """
 
@@ -47,8 +48,10 @@ class Generator(nn.Module):
         self.steps = nn.ModuleList(_step(width) for width in widths)
         self.to_rgb = nn.ModuleList(initialise(nn.Conv2d(width // 2, 3, 1), gain=1.0) for width in widths)
         last = widths[-1] // 2
-        self.refinement = nn.Sequential(*(ResidualBlock(last) for _ in range(refinement_blocks)))
+        self.refinement = nn.Sequential(*(ResidualBlock(last, gated=True) for _ in range(refinement_blocks)))
         self.full_size = EqualisedConv2d(3, last) if encoder == "unet" and refinement_blocks else None
+        if self.full_size is not None:
+            nn.init.zeros_(self.full_size.weight)
 
     @property
     def arguments(self) -> dict[str, Any]:

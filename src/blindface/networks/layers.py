@@ -45,9 +45,14 @@ class EqualisedConv2d(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """x + [3x3 convolution (equalised), batch norm, ReLU] twice; (N, channels, H, W) -> the same shape."""
+    """x + [3x3 convolution (equalised), batch norm, ReLU] twice; (N, channels, H, W) -> the same shape.
 
-    def __init__(self, channels: int) -> None:
+    gated: the bracket is multiplied by a trained factor per channel that begins at 0 (Bachlechner et al., ReZero,
+    2021), so that the block begins as the identity. What it adds is never negative: blocks in a row would otherwise
+    begin by raising mean and variance of the features one after the other.
+    """
+
+    def __init__(self, channels: int, gated: bool = False) -> None:
         super().__init__()
         self.body = nn.Sequential(
             EqualisedConv2d(channels, channels),
@@ -57,11 +62,12 @@ class ResidualBlock(nn.Module):
             nn.BatchNorm2d(channels),
             nn.ReLU(),
         )
+        self.gate = nn.Parameter(torch.zeros(channels, 1, 1)) if gated else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """The identity plus the body."""
-        result: Tensor = x + self.body(x)
-        return result
+        """The identity plus the body, gated or whole."""
+        added: Tensor = self.body(x)
+        return x + (added if self.gate is None else added * self.gate.to(added.dtype))
 
 
 def initialise(layer: Layer, gain: float) -> Layer:
