@@ -50,18 +50,19 @@ def main() -> None:
     options = _options()
     params = load_params(options.params)
     result: dict[str, Any] = {"objective": options.objective, "epochs": options.epochs, "runs": []}
-    for precision in options.precisions:
-        rows = []
-        for seed in options.seeds:
+    for seed in options.seeds:  # the first seed's precisions can be compared before the second one's have run
+        for precision in options.precisions:
             with tempfile.TemporaryDirectory() as folder:
                 row = run(params, options, precision, seed, Path(folder))
-            rows.append(row)
             result["runs"].append({"precision": precision, "seed": seed, **row})
             print(f"{precision}, seed {seed}: {_line(row)}", flush=True)
-        means = {name: _mean([row[name] for row in rows]) for name in SHOWN}
-        print(f"{precision}, mean of {len(rows)}: {_line(means)}", flush=True)
-        if options.output:
-            options.output.write_text(json.dumps(result, indent=2) + "\n")
+            if options.output:
+                options.output.write_text(json.dumps(result, indent=2) + "\n")
+    for precision in options.precisions:
+        rows = [row for row in result["runs"] if row["precision"] == precision]
+        print(
+            f"{precision}, mean of {len(rows)}: {_line({name: _mean([row[name] for row in rows]) for name in SHOWN})}"
+        )
 
 
 def _mean(values: list[float | None]) -> float | None:

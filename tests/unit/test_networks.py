@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from blindface.networks import Discriminator, EncoderKind, Generator, count_parameters, recalibrate
 from blindface.networks.discriminator import batch_deviation
+from blindface.networks.generator import Refinement
 from blindface.networks.layers import LEAK, EqualisedConv2d, initialise
 from blindface.params import ObjectiveParams, TrainParams
 from blindface.steps import make_networks
@@ -82,13 +83,17 @@ def test_an_objective_can_have_a_width_of_its_own() -> None:
     }
 
 
-def open_gates(generator: Generator) -> Generator:
-    """As training may leave them: nothing of the refinement is zero any more."""
-    for block in generator.refinement:
-        nn.init.uniform_(block.gate, 0.5, 1.0)  # type: ignore[arg-type]
-    if generator.full_size is not None:
-        nn.init.normal_(generator.full_size.weight)
-    return generator
+def refined(encoder: EncoderKind, blocks: int) -> tuple[Generator, Refinement]:
+    """A generator as training may leave it, in evaluation mode: nothing of its refinement is zero any more."""
+    torch.manual_seed(3)
+    generator = Generator(16, encoder, blocks).eval()
+    refinement = generator.refinement
+    assert refinement is not None
+    nn.init.normal_(refinement.blind.weight)
+    for name, value in refinement.named_parameters():
+        if name.endswith("gate"):
+            nn.init.uniform_(value, 0.5, 1.0)
+    return generator, refinement
 
 
 @pytest.mark.parametrize("encoder", ["none", "unet"])
@@ -96,7 +101,7 @@ def test_training_begins_as_without_refinement_and_every_part_of_it_learns(encod
     torch.manual_seed(3)
     generator, plain = Generator(16, encoder, refinement_blocks=2), Generator(16, encoder)
     lacking = plain.load_state_dict(generator.state_dict(), strict=False)
-    assert {name.split(".")[0] for name in lacking.unexpected_keys} <= {"refinement", "full_size"}
+    assert {name.split(".")[0] for name in lacking.unexpected_keys} == {"refinement"}
     assert not lacking.missing_keys
     blind = torch.randn(2, 3, generator.input_size, generator.input_size)
     for ours, without in zip(generator(blind), plain(blind), strict=True):
@@ -108,33 +113,26 @@ def test_training_begins_as_without_refinement_and_every_part_of_it_learns(encod
         generator(blind)[-1].square().mean().backward()
         adam.step()
     still = [name for name, value in generator.named_parameters() if torch.equal(value, before[name])]
-    assert not [name for name in still if name.startswith(("refinement", "full_size"))]
+    assert not [name for name in still if name.startswith("refinement")]
 
 
 def test_refinement_lets_neighbouring_pixels_of_the_last_image_meet() -> None:
-    torch.manual_seed(3)
-    generator = open_gates(Generator(16, refinement_blocks=2)).eval()
-    blind = torch.randn(2, 3, 16, 16)
-    features = generator.steps[2](generator.steps[1](generator.steps[0](generator.stem(blind))))
-    features = generator.refinement[1](generator.refinement[0](features))
-    torch.testing.assert_close(generator(blind)[2], generator.to_rgb[2](features))
-
+    refinement = refined("none", 2)[1]
     features = torch.randn(1, 2, 128, 128, requires_grad=True)
-    generator.refinement(features)[0, :, 64, 64].sum().backward()
+    refinement(features, torch.randn(1, 3, 16, 16))[0, :, 64, 64].sum().backward()
     assert features.grad is not None
     reached = features.grad[0].abs().sum(0).nonzero()
     assert reached.min() == 60  # four 3x3 convolutions reach four pixels far
     assert reached.max() == 68
 
 
-def test_refined_unet_takes_up_the_blind_image_at_full_size() -> None:
-    torch.manual_seed(3)
-    generator = open_gates(Generator(16, "unet", refinement_blocks=1)).eval()
-    blind = torch.randn(2, 3, 128, 128)
-    wide, half, features = generator.stem.features(blind)
-    second = generator.steps[1](generator.steps[0](features) + half) + wide
-    assert generator.full_size is not None
-    last = generator.refinement(generator.steps[2](second) + generator.full_size(blind))
+@pytest.mark.parametrize("encoder", ["none", "residual"])
+def test_refinement_takes_up_the_blind_image_at_full_size(encoder: EncoderKind) -> None:
+    generator, refinement = refined(encoder, 1)
+    blind = torch.randn(2, 3, generator.input_size, generator.input_size)
+    features = generator.steps[2](generator.steps[1](generator.steps[0](generator.stem(blind))))
+    large = blind if encoder == "residual" else F.interpolate(blind, scale_factor=8, mode="bilinear")
+    last = refinement.blocks(features + refinement.blind(large))
     torch.testing.assert_close(generator(blind)[2], generator.to_rgb[2](last))
 
 

@@ -5,12 +5,34 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from blindface.networks.encoder import Encoder
 from blindface.networks.layers import EqualisedConv2d, ResidualBlock, initialise
 
 EncoderKind = Literal["none", "plain", "residual", "unet"]
 STEPS = 3
+
+
+class Refinement(nn.Module):
+    """Gated residual blocks on features at full size, to which a 3x3 convolution of the blind image is added.
+
+    Without them (the paper's generator) no layer at 128x128 sees more than one pixel, so that what the last transposed
+    convolution leaves uneven stays. The gates and that convolution begin at 0: training begins as without refinement.
+    """
+
+    def __init__(self, channels: int, blocks: int) -> None:
+        super().__init__()
+        self.blind = EqualisedConv2d(3, channels)
+        nn.init.zeros_(self.blind.weight)
+        self.blocks = nn.Sequential(*(ResidualBlock(channels, gated=True) for _ in range(blocks)))
+
+    def forward(self, features: Tensor, blind: Tensor) -> Tensor:
+        """features: (N, channels, H, W); blind: (N, 3, h, w), enlarged if smaller. Returns (N, channels, H, W)."""
+        if blind.shape[-2:] != features.shape[-2:]:
+            blind = F.interpolate(blind, features.shape[-2:], mode="bilinear", align_corners=False)
+        refined: Tensor = self.blocks(features + self.blind(blind))
+        return refined
 
 
 class Generator(nn.Module):
@@ -25,10 +47,7 @@ class Generator(nn.Module):
     A 1x1 convolution turns the features of each step into an image; it is linear, so values may leave [-1, 1].
     With 512 channels and no encoder these are 8,969,097 parameters, the paper's number.
 
-    refinement_blocks: gated residual blocks at 128x128 before the last image. Without them (the paper's generator) no
-    layer there sees more than one pixel, so that what the last transposed convolution leaves uneven stays. With `unet`,
-    a 3x3 convolution of the blind image is added to the features that they refine: the U-Net's level at full size. The
-    gates and that convolution begin at 0, so that training begins as without refinement.
+    refinement_blocks: of a `Refinement` of the last step's features; 0: none, as in the paper.
     channels: a multiple of 8.
     """
 
@@ -47,11 +66,7 @@ class Generator(nn.Module):
         widths = [channels >> step for step in range(STEPS)]
         self.steps = nn.ModuleList(_step(width) for width in widths)
         self.to_rgb = nn.ModuleList(initialise(nn.Conv2d(width // 2, 3, 1), gain=1.0) for width in widths)
-        last = widths[-1] // 2
-        self.refinement = nn.Sequential(*(ResidualBlock(last, gated=True) for _ in range(refinement_blocks)))
-        self.full_size = EqualisedConv2d(3, last) if encoder == "unet" and refinement_blocks else None
-        if self.full_size is not None:
-            nn.init.zeros_(self.full_size.weight)
+        self.refinement = Refinement(widths[-1] // 2, refinement_blocks) if refinement_blocks else None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -59,7 +74,7 @@ class Generator(nn.Module):
         return {
             "channels": self.channels,
             "encoder": self.encoder,
-            "refinement_blocks": len(self.refinement),
+            "refinement_blocks": 0 if self.refinement is None else len(self.refinement.blocks),
         }
 
     @property
@@ -80,8 +95,8 @@ class Generator(nn.Module):
             features = self.steps[index](features)
             if index < len(kept):
                 features = features + kept[index]
-            if index == STEPS - 1:
-                features = self.refinement(features)
+            if self.refinement is not None and index == STEPS - 1:
+                features = self.refinement(features, blind)
             images.append(self.to_rgb[index](features))
         return images
 
@@ -90,7 +105,7 @@ class Generator(nn.Module):
         if self.encoder == "unet":
             assert isinstance(self.stem, Encoder)
             wide, half, features = self.stem.features(blind)
-            return features, [half, wide] if self.full_size is None else [half, wide, self.full_size(blind)]
+            return features, [half, wide]
         return self.stem(blind), []
 
 
