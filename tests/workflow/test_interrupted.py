@@ -61,7 +61,8 @@ def test_a_killed_run_goes_on_with_the_plain_command(tmp_path):
 def test_the_lock_of_a_living_run_stays(tmp_path):
     locks = tmp_path / ".snakemake/locks"
     locks.mkdir(parents=True)
-    program = "import sys, pathlib, liveness; liveness.take_over(pathlib.Path('.')); print('up'); sys.stdin.read()"
+    program = "import sys, pathlib, liveness; liveness.take_over(pathlib.Path('.')); "
+    program += "print('up', flush=True); sys.stdin.read()"
     alive = subprocess.Popen(
         [sys.executable, "-c", program],
         cwd=tmp_path,
