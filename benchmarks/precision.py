@@ -60,9 +60,8 @@ def main() -> None:
                 options.output.write_text(json.dumps(result, indent=2) + "\n")
     for precision in options.precisions:
         rows = [row for row in result["runs"] if row["precision"] == precision]
-        print(
-            f"{precision}, mean of {len(rows)}: {_line({name: _mean([row[name] for row in rows]) for name in SHOWN})}"
-        )
+        means = {name: _mean([row[name] for row in rows]) for name in SHOWN}
+        print(f"{precision}, mean of {len(rows)}: {_line(means)}")
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -45,9 +45,7 @@ def read_choices(options: argparse.Namespace) -> tuple[TrainParams, ObjectivePar
     objective: Objective = options.objective
     if options.tiny:
         narrow = params.of(objective).model_copy(update={"generator_channels": None, "batch_size": 2})
-        params = params.model_copy(
-            update={"generator_channels": 8, "discriminator_channels": 4, "device": "cpu", objective: narrow}
-        )
+        params = params.model_copy(update={"generator_channels": 8, "discriminator_channels": 4, objective: narrow})
     return params, params.of(objective)
 
 
