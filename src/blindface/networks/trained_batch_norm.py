@@ -22,16 +22,28 @@ LARGEST_FACTOR, LARGEST_OFFSET = 3.0, 5.0
 RENORMALISED_MOMENTUM = 0.01
 
 
-# An operator of its own: a compiled backward computes anew what it can, and would do so from statistics moved since.
-@torch.library.custom_op("blindface::statistics_before", mutates_args=())
-def statistics_before(mean: Tensor, variance: Tensor, calls: Tensor) -> Tensor:
-    """Running mean and variance (C,) and the number of calls, as they are now: (3, C)."""
-    return torch.stack((mean, variance, calls.to(mean.dtype).expand_as(mean)))
+# An operator of its own, for two reasons. A compiled backward computes anew what it can, and would do so from running
+# statistics moved since. And fused with the batch's statistics, Triton 3.6 fails to compile it for a GPU ("operand #1
+# does not dominate this use" in TritonGPURemoveLayoutConversions).
+@torch.library.custom_op("blindface::renormalisation", mutates_args=())
+def renormalisation(
+    mean: Tensor, variance: Tensor, running_mean: Tensor, running_variance: Tensor, calls: Tensor, eps: float
+) -> Tensor:
+    """r and d of a batch as `TrainedBatchNorm2d` says, (2, C), from statistics (C,) each and the calls so far, ()."""
+    begin, end = RAMP
+    share = ((calls - begin) / (end - begin)).clamp(0, 1)
+    largest, furthest = 1 + (LARGEST_FACTOR - 1) * share, LARGEST_OFFSET * share
+    running = torch.sqrt(running_variance + eps)
+    factor = (torch.sqrt(variance + eps) / running).clamp(1 / largest, largest)
+    offset = ((mean - running_mean) / running).clamp(-furthest, furthest)
+    return torch.stack((factor, offset))
 
 
-@statistics_before.register_fake
-def _(mean: Tensor, variance: Tensor, calls: Tensor) -> Tensor:
-    return mean.new_empty((3, *mean.shape))
+@renormalisation.register_fake
+def _(
+    mean: Tensor, variance: Tensor, running_mean: Tensor, running_variance: Tensor, calls: Tensor, eps: float
+) -> Tensor:
+    return mean.new_empty((2, *mean.shape))
 
 
 class TrainedBatchNorm2d(nn.BatchNorm2d):
@@ -68,7 +80,7 @@ class TrainedBatchNorm2d(nn.BatchNorm2d):
         scale = self.weight * torch.rsqrt(variance + self.eps)
         shift: Tensor = self.bias
         if self.renormalised:
-            factor, offset = self._correction(mean, variance)
+            factor, offset = renormalisation(mean.detach(), variance.detach(), *self._running(), self.eps)
             scale, shift = scale * factor, shift + self.weight * offset
         self._track(mean.detach(), variance.detach(), full.numel() // self.num_features * self.count)
         result: Tensor = full * scale[:, None, None] + (shift - mean * scale)[:, None, None]
@@ -80,18 +92,6 @@ class TrainedBatchNorm2d(nn.BatchNorm2d):
         rows = torch.stack([own if rank == self.rank else torch.zeros_like(own) for rank in range(self.count)])
         means, variances = sum_over_processes(rows).unbind(dim=1)
         return means.mean(dim=0), variances.mean(dim=0) + means.var(dim=0, correction=0)
-
-    @torch.no_grad()
-    def _correction(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """r and d of a batch, (C,) each."""
-        usual, spread, calls = statistics_before(*self._running())
-        begin, end = RAMP
-        share = ((calls - begin) / (end - begin)).clamp(0, 1)
-        largest, furthest = 1 + (LARGEST_FACTOR - 1) * share, LARGEST_OFFSET * share
-        running = torch.sqrt(spread + self.eps)
-        factor = (torch.sqrt(variance + self.eps) / running).clamp(1 / largest, largest)
-        offset = ((mean - usual) / running).clamp(-furthest, furthest)
-        return factor, offset
 
     @torch.no_grad()
     def _track(self, mean: Tensor, variance: Tensor, values: int) -> None:
