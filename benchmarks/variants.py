@@ -16,19 +16,21 @@ from torch.optim import Adam
 
 from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift
 from blindface.networks.discriminator import SIZES
-from blindface.networks.trained_batch_norm import prepare_statistics
+from blindface.networks.synchronised import synchronise
 from blindface.numerics import Precision, set_policy
 from blindface.params import Objective, ObjectiveParams, PerceptualParams, TrainParams, load_params
 from blindface.processes import ALONE, Processes
+from blindface.recorded_steps import RecordedSteps
 from blindface.steps import STEPS, Batch, Losses, StepRunner, StepWeights, final_weights, make_networks, make_optimisers
 
-VARIANTS: dict[str, tuple[Precision, bool, bool]] = {
-    "bf16 eager": ("bf16", False, False),
-    "bf16 compiled": ("bf16", True, False),
-    "bf16 compiled deterministic": ("bf16", True, True),
-    "tf32 eager": ("tf32", False, False),
+VARIANTS: dict[str, tuple[Precision, bool, bool, bool]] = {
+    "bf16 eager": ("bf16", False, False, False),
+    "bf16 compiled": ("bf16", True, False, False),
+    "bf16 compiled recorded": ("bf16", True, False, True),
+    "bf16 compiled deterministic": ("bf16", True, True, False),
+    "tf32 eager": ("tf32", False, False, False),
 }
-"""Precision, compiled or not, deterministic or not."""
+"""Precision, compiled, deterministic and recorded as one graph or not."""
 PLAIN = "fp32 plain loop"
 
 
@@ -127,7 +129,7 @@ def prepare(
     batch_size: of this process; processes: those that train together, ours alone (`benchmarks/scaling.py`).
     """
     torch.manual_seed(0)
-    precision, compiled, deterministic = VARIANTS.get(name, ("fp32", False, False))
+    precision, compiled, deterministic, recorded = VARIANTS.get(name, ("fp32", False, False, False))
     set_policy(precision, deterministic)
     layout = torch.contiguous_format if name == PLAIN else torch.channels_last
     generator, discriminator = make_networks(params, choice)
@@ -146,8 +148,8 @@ def prepare(
         )
         return lambda: plain_pass(generator, discriminator, losses, adams, batch, weights)
     optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas)
-    together = processes if params.batch_statistics == "batch" else ALONE
-    prepare_statistics(generator, discriminator, together, params.renormalise)
+    if processes.count > 1 and params.batch_statistics == "batch":
+        synchronise(generator, discriminator, processes)
     runner = StepRunner(
         generator,
         discriminator,
@@ -158,4 +160,5 @@ def prepare(
         compile=compiled,
         average_gradients=processes.average_gradients if processes.count > 1 else None,
     )
-    return lambda: runner.run(batch, weights)
+    steps = RecordedSteps(runner) if recorded and device.type == "cuda" else runner
+    return lambda: steps.run(batch, weights)

@@ -92,11 +92,17 @@ def make_networks(params: TrainParams, choice: ObjectiveParams) -> tuple[Generat
 def make_optimisers(
     generator: nn.Module, discriminator: nn.Module, learning_rate: float, betas: tuple[float, float]
 ) -> Optimisers:
-    """Adam for both networks, fused into one kernel on a GPU."""
+    """Adam for both networks; on a GPU fused into one kernel, with the learning rate as a tensor there.
+
+    A recorded update (`recorded_steps`) reads the rate of the time when it runs, not of the time when it was recorded.
+    """
 
     def adam(network: nn.Module) -> Adam:
         parameters = list(network.parameters())
-        return Adam(parameters, lr=learning_rate, betas=betas, fused=parameters[0].is_cuda)
+        if not parameters[0].is_cuda:
+            return Adam(parameters, lr=learning_rate, betas=betas)
+        rate = torch.tensor(learning_rate, device=parameters[0].device)
+        return Adam(parameters, lr=rate, betas=betas, fused=True)
 
     return Optimisers(adam(generator), adam(discriminator))
 
@@ -158,7 +164,8 @@ class StepRunner:
         self._generate = wrap(self._generate_region)
         self._criticise = wrap(self._critic_region)
         self._judge = wrap(self._generator_region)
-        self._weights: tuple[StepWeights, Tensor] | None = None
+        self._weights: StepWeights | None = None
+        self._values = torch.zeros(len(STEPS), len(TERMS), device=self.device)
 
     def run(self, batch: Batch, weights: StepWeights) -> dict[str, Tensor]:
         """Update both networks at steps 1, 2, 3.
@@ -168,10 +175,20 @@ class StepRunner:
         `attention` and `total` (weighted), `gradient_norm_generator`. What a step does not compute is left out.
         Nothing here waits for the device.
         """
-        values = self._weight_tensor(weights)
+        self.set_weights(weights)
+        return self.run_steps(batch)
+
+    def set_weights(self, weights: StepWeights) -> None:
+        """Weigh the losses so from now on. As a tensor that stays: a ramp compiles and records nothing anew."""
+        if self._weights != weights:
+            self._weights = weights
+            self._values.copy_(torch.tensor(weights, dtype=torch.float32), non_blocking=True)
+
+    def run_steps(self, batch: Batch) -> dict[str, Tensor]:
+        """What `run` does after the weights are set: work of the device alone, fit to be recorded."""
         metrics: dict[str, Tensor] = {}
         for step in STEPS:
-            found = self._run_step(batch, values[step - 1], step)
+            found = self._run_step(batch, self._values[step - 1], step)
             metrics |= {f"{name}/{step}": value for name, value in found.items()}
         return metrics
 
@@ -233,12 +250,6 @@ class StepRunner:
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         return norm
-
-    def _weight_tensor(self, weights: StepWeights) -> Tensor:
-        """The weights on the device; as a tensor, so that a ramp does not compile the steps anew at every epoch."""
-        if self._weights is None or self._weights[0] != weights:
-            self._weights = (weights, torch.tensor(weights, dtype=torch.float32).to(self.device, non_blocking=True))
-        return self._weights[1]
 
 
 def _check(active: StepWeights, losses: Losses) -> None:

@@ -17,7 +17,7 @@ BEGIN = """
 import torch
 from blindface.errors import InputError
 from blindface.networks import Discriminator, Generator
-import blindface.networks.trained_batch_norm as trained_batch_norm
+from blindface.networks.synchronised import synchronise
 from blindface.params import ObjectiveParams, WeightParams
 from blindface.processes import ALONE, join
 from blindface.steps import Batch, Losses, StepRunner, final_weights, make_optimisers, weights_at
@@ -28,12 +28,12 @@ CHOICE = ObjectiveParams(
     adversarial=WeightParams(final=(1.0, 1.0, 1.0)), pixel=WeightParams(final=(10.0, 10.0, 10.0)),
     perceptual=WeightParams(), attention=WeightParams(final=(0.0, 0.5, 0.25)))
 SIZES = (32, 64, 128)
-RENORMALISED = False
 
 def make_runner(processes):
     torch.manual_seed(0)
     networks = Generator(8).double(), Discriminator(4).double()
-    trained_batch_norm.prepare_statistics(*networks, processes, RENORMALISED)
+    if processes.count > 1:
+        synchronise(*networks, processes)
     average = processes.average_gradients if processes.count > 1 else None
     optimisers = make_optimisers(*networks, 1e-3, (0.0, 0.99))
     return StepRunner(*networks, Losses(None), optimisers, active=final_weights(CHOICE),
@@ -115,8 +115,6 @@ with join(torch.device("cpu")) as (processes, device):
     assert processes.count == 2
     compare(processes)
     compile_step_one(processes)
-    RENORMALISED, trained_batch_norm.RAMP = True, (0, 4)
-    compare(processes)
 
     # What is said and what fails, together
     assert processes.most(processes.rank, 5 - processes.rank) == [1, 5]
@@ -139,7 +137,7 @@ with join(torch.device("cpu")) as (processes, device):
 
 @pytest.mark.slow
 def test_two_processes_with_the_same_batch_give_the_weights_and_terms_of_one() -> None:
-    """In float64, two batches of 4 and 2 x 2; the gradients of compiled regions; renormalised."""
+    """In float64, two batches of 4 and 2 x 2; then the gradients of compiled regions."""
     for done in run_together(AGREE):
         assert done.returncode == 0, done.stderr
 

@@ -35,7 +35,7 @@ class Discriminator(nn.Module):
     With 64 channels at 128x128 these are 8,065,537 parameters, the paper's number.
 
     channels: of the entry at 128x128; twice and four times as many at 64x64 and 32x32. processes: how many share a
-    batch, set by `trained_batch_norm.prepare_statistics`.
+    batch, set by `networks.synchronised.synchronise`.
     """
 
     def __init__(self, channels: int = 64) -> None:

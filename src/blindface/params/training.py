@@ -81,16 +81,15 @@ class TrainParams(Block):
         "bf16", "Arithmetic on a GPU (the penalty's norm stays in fp32); on the CPU it is always fp32."
     )
     compile: bool = setting(True, "Compile the steps on a GPU; costs one or two minutes once.")
+    cuda_graph: bool = setting(
+        False, "Record the work of a batch once and start it by one call, on one GPU: where the processor is the limit."
+    )
     processes: int = setting(
         1, "Processes that share each batch, one per GPU; under torchrun its own number counts.", ge=1, le=64
     )
     batch_statistics: Literal["batch", "process"] = setting(
         "batch",
         "Of several processes: batch norm and the critic's deviation look at the whole batch or each at its own part.",
-    )
-    renormalise: bool = setting(
-        False,
-        "Batch renormalisation in the generator: it trains on what the statistics that it restores with will show it.",
     )
     deterministic: bool = setting(False, "The same weights to the bit on a rerun on the same machine, a little slower.")
     generator_channels: int = setting(512, "Channels of the generator at 16x16.", ge=8, le=2048, multiple_of=8)

@@ -18,6 +18,7 @@ from blindface.device import describe_device
 from blindface.packed import read_metadata
 from blindface.params import TrackParams
 from blindface.progress import say
+from blindface.recorded_steps import RecordedSteps
 from blindface.steps import Losses, StepRunner, final_weights, weights_at
 from blindface.tracking import Tracker, start_tracking
 from blindface.training.checkpoint import Checkpoint, random_state, set_random_state
@@ -66,9 +67,9 @@ class TrainingRun:
         distance = load_distance(files.lpips if self.processes.leads else None, device)
         self.measurer = Measurer(self.state.average, self.images, self.validation, task.choice.batch_size, distance)
 
-    def _runner(self, losses: Losses) -> StepRunner:
+    def _runner(self, losses: Losses) -> StepRunner | RecordedSteps:
         state, params = self.state, self.params
-        return StepRunner(
+        runner = StepRunner(
             state.generator,
             state.discriminator,
             losses,
@@ -78,6 +79,8 @@ class TrainingRun:
             compile=params.compile and self.device.type == "cuda",
             average_gradients=self.processes.average_gradients if self.processes.count > 1 else None,
         )
+        recorded = params.cuda_graph and self.device.type == "cuda" and self.processes.count == 1
+        return RecordedSteps(runner) if recorded else runner
 
     def go_on_from(self, checkpoint: Checkpoint) -> None:
         """Take up the position, the tensors and the history of a checkpoint."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Adam
 
 from blindface.networks import Discriminator, Generator
-from blindface.networks.trained_batch_norm import prepare_statistics
+from blindface.networks.synchronised import synchronise
 from blindface.params.training import ObjectiveParams, TrainParams
 from blindface.processes import ALONE, Processes
 from blindface.randomness import derive_seed
@@ -36,9 +36,9 @@ class TrainingState:
         self.generator: Generator = generator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
         self.discriminator: Discriminator = discriminator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
-        # Not in the average: one process measures its statistics, without the others
-        together = processes if params.batch_statistics == "batch" else ALONE
-        prepare_statistics(self.generator, self.discriminator, together, params.renormalise)
+        if processes.count > 1 and params.batch_statistics == "batch":
+            # Not in the average: one process measures its statistics, without the others
+            synchronise(self.generator, self.discriminator, processes)
         self.optimisers: Optimisers = make_optimisers(
             self.generator, self.discriminator, params.learning_rate, params.betas
         )
@@ -54,7 +54,10 @@ class TrainingState:
         """Set the rate of both optimisers."""
         for optimiser in (self.optimisers.generator, self.optimisers.discriminator):
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything under flat names: `generator.*`, `average.*`, `discriminator.*`, `optimiser_*.<place>.*`."""
