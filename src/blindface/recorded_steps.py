@@ -51,7 +51,11 @@ class CudaRecorder:
     def record(self, once: Callable[[], Terms]) -> tuple[Callable[[], None], Terms]:
         """As one CUDA graph with memory of its own."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+        # The outer context gives the stream back where the inner one fails
+        with (
+            torch.cuda.stream(torch.cuda.current_stream()),
+            torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
+        ):
             terms = once()
         return graph.replay, terms
 
