@@ -82,6 +82,19 @@ class Optimisers:
     generator: Adam
     discriminator: Adam
 
+    def both(self) -> tuple[Adam, Adam]:
+        """The generator's, then the discriminator's."""
+        return self.generator, self.discriminator
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Set the rate of both, in place where it is a tensor."""
+        for optimiser in self.both():
+            for group in optimiser.param_groups:
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+
 
 def make_networks(params: TrainParams, choice: ObjectiveParams) -> tuple[Generator, Discriminator]:
     """Both networks of an objective, with weights drawn from PyTorch's generator."""

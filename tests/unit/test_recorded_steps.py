@@ -48,7 +48,7 @@ def state(runner: StepRunner) -> list[Tensor]:
     """Everything that a batch moves, as the tensors themselves."""
     moments = [
         value
-        for optimiser in (runner.optimisers.generator, runner.optimisers.discriminator)
+        for optimiser in runner.optimisers.both()
         for parameter in optimiser.param_groups[0]["params"]
         for value in optimiser.state[parameter].values()
     ]
@@ -82,8 +82,7 @@ class Tape:
         return replay, terms
 
     def groups(self) -> list[dict[str, Any]]:
-        optimisers = self.runner.optimisers
-        return optimisers.generator.param_groups + optimisers.discriminator.param_groups
+        return [group for optimiser in self.runner.optimisers.both() for group in optimiser.param_groups]
 
     def tell(self, capturable: bool) -> None:
         for group in self.groups():
@@ -103,10 +102,7 @@ def train(steps: StepRunner | RecordedSteps, runner: StepRunner, device: str = "
     """A few batches, each with other images, weights of the losses and rate; the terms of each."""
     found = []
     for number in range(BATCHES):
-        for optimiser in (runner.optimisers.generator, runner.optimisers.discriminator):
-            rate = 1e-3 / (1 + number)
-            held = optimiser.param_groups[0]["lr"]
-            optimiser.param_groups[0]["lr"] = held.fill_(rate) if isinstance(held, Tensor) else rate
+        runner.optimisers.set_learning_rate(1e-3 / (1 + number))
         terms = steps.run(make_batch(number, device), weights_at(CHOICE, number / 2))
         found.append({name: float(value) for name, value in terms.items()})
     return found

@@ -105,7 +105,7 @@ class Loop:
     def _train_batch(self, draws: EpochDraws, blinds: Tensor | None) -> None:
         run, progress = self.run, self.run.progress
         place = progress.epoch + progress.batch / run.batches
-        run.state.set_learning_rate(learning_rate_at(run.params, place))
+        run.state.optimisers.set_learning_rate(learning_rate_at(run.params, place))
         batch = run.images.batch(*draws.of(progress.batch), blinds)
         run.sums.add(run.runner.run(batch, weights_at(run.choice, place)))
         run.state.after_batch()

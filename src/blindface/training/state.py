@@ -50,15 +50,6 @@ class TrainingState:
         update_average(self.average, self.generator, average_decay(self.decay, self.updates))
         self.updates += 1
 
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the rate of both optimisers."""
-        for optimiser in (self.optimisers.generator, self.optimisers.discriminator):
-            for group in optimiser.param_groups:
-                if isinstance(group["lr"], Tensor):
-                    group["lr"].fill_(rate)
-                else:
-                    group["lr"] = rate
-
     def tensors(self) -> dict[str, Tensor]:
         """Everything under flat names: `generator.*`, `average.*`, `discriminator.*`, `optimiser_*.<place>.*`."""
         result = {f"{part}.{name}": value for part, network in self._networks() for name, value in network.items()}
