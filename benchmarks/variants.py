@@ -14,14 +14,25 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift
+from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift, face_crops
 from blindface.networks.discriminator import SIZES
 from blindface.networks.synchronised import synchronise
 from blindface.numerics import Precision, set_policy
 from blindface.params import Objective, ObjectiveParams, PerceptualParams, TrainParams, load_params
 from blindface.processes import ALONE, Processes
 from blindface.recorded_steps import RecordedSteps
-from blindface.steps import STEPS, Batch, Losses, StepRunner, StepWeights, final_weights, make_networks, make_optimisers
+from blindface.steps import (
+    STEPS,
+    Batch,
+    Losses,
+    Optimisers,
+    StepRunner,
+    StepWeights,
+    final_weights,
+    make_face_discriminator,
+    make_networks,
+    make_optimisers,
+)
 
 VARIANTS: dict[str, tuple[Precision, bool, bool, bool]] = {
     "bf16 eager": ("bf16", False, False, False),
@@ -55,27 +66,28 @@ def plain_pass(
     generator: nn.Module,
     discriminator: nn.Module,
     losses: Losses,
-    optimisers: tuple[Adam, Adam],
+    optimisers: Optimisers,
     batch: Batch,
     weights: StepWeights,
+    face_discriminator: nn.Module | None = None,
 ) -> None:
     """The three steps as one writes them first: the generator runs for each update, the penalty by `autograd.grad`.
 
     It gives the same weights as `StepRunner`, which the tests hold it to.
     """
-    for step, (adversarial, pixel, perceptual, attention) in zip(STEPS, weights, strict=True):
+    for step, (adversarial, pixel, perceptual, attention, faces) in zip(STEPS, weights, strict=True):
         target, points, mix = batch.targets[step - 1], batch.points[step - 1], batch.mixes[step - 1]
-        # Critic
+
+        def crop(images: Tensor, points: Tensor = points) -> Tensor:
+            return face_crops(images, points, batch.found)
+
+        # Critics
         with torch.no_grad():
             fake = generator(batch.blind, step)[-1]
-        real_scores, fake_scores = discriminator(target, step), discriminator(fake, step)
-        between = (target + mix * (fake - target)).requires_grad_()
-        (gradients,) = torch.autograd.grad(discriminator(between, step).sum(), between, create_graph=True)
-        penalty = (gradients.flatten(1).norm(2, dim=1) - 1).square().mean()
-        total = critic_loss(real_scores, fake_scores) + losses.penalty * penalty + losses.drift * drift(real_scores)
-        optimisers[1].zero_grad()
-        total.backward()
-        optimisers[1].step()
+        plain_critic_update(discriminator, optimisers.discriminator, losses, target, fake, mix, step)
+        if face_discriminator is not None and optimisers.face_discriminator is not None and faces:
+            adam = optimisers.face_discriminator
+            plain_critic_update(face_discriminator, adam, losses, crop(target), crop(fake), mix, step)
         # Generator
         output = generator(batch.blind, step)[-1]
         total = adversarial * adversarial_loss(discriminator(output, step)) + pixel * losses.pixel(output, target)
@@ -83,9 +95,25 @@ def plain_pass(
             total = total + perceptual * losses.perceptual(output, target)
         if attention:
             total = total + attention * losses.attention(output, target, points, batch.found)
-        optimisers[0].zero_grad()
+        if face_discriminator is not None and faces:
+            total = total + faces * adversarial_loss(face_discriminator(crop(output), step))
+        optimisers.generator.zero_grad()
         total.backward()
-        optimisers[0].step()
+        optimisers.generator.step()
+
+
+def plain_critic_update(
+    critic: nn.Module, adam: Adam, losses: Losses, real: Tensor, fake: Tensor, mix: Tensor, step: int
+) -> None:
+    """One update of a critic, its penalty by `autograd.grad`."""
+    real_scores, fake_scores = critic(real, step), critic(fake, step)
+    between = (real + mix * (fake - real)).requires_grad_()
+    (gradients,) = torch.autograd.grad(critic(between, step).sum(), between, create_graph=True)
+    penalty = (gradients.flatten(1).norm(2, dim=1) - 1).square().mean()
+    total = critic_loss(real_scores, fake_scores) + losses.penalty * penalty + losses.drift * drift(real_scores)
+    adam.zero_grad()
+    total.backward()
+    adam.step()
 
 
 def make_perceptual(params: PerceptualParams, device: torch.device) -> PerceptualLoss | None:
@@ -135,6 +163,9 @@ def prepare(
     generator, discriminator = make_networks(params, choice)
     generator = generator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
     discriminator = discriminator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+    faces = make_face_discriminator(params, choice)
+    if faces is not None:
+        faces = faces.to(device).to(memory_format=layout)  # type: ignore[call-overload]
     perceptual = make_perceptual(params.perceptual, device)
     if perceptual is not None:
         perceptual = perceptual.to(memory_format=layout)  # type: ignore[call-overload]
@@ -142,14 +173,15 @@ def prepare(
     weights = final_weights(choice)
     batch = make_batch(generator.input_size, batch_size, device, layout)
     if name == PLAIN:
-        adams = (
-            Adam(generator.parameters(), lr=params.learning_rate, betas=params.betas),
-            Adam(discriminator.parameters(), lr=params.learning_rate, betas=params.betas),
-        )
-        return lambda: plain_pass(generator, discriminator, losses, adams, batch, weights)
-    optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas)
+        networks = [network for network in (generator, discriminator, faces) if network is not None]
+        adams = [Adam(network.parameters(), lr=params.learning_rate, betas=params.betas) for network in networks]
+        plain = Optimisers(*adams)
+        return lambda: plain_pass(generator, discriminator, losses, plain, batch, weights, faces)
+    optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas, faces)
     if processes.count > 1 and params.batch_statistics == "batch":
         synchronise(generator, discriminator, processes)
+        if faces is not None:
+            faces.processes = processes.count
     runner = StepRunner(
         generator,
         discriminator,
@@ -159,6 +191,7 @@ def prepare(
         precision=precision,
         compile=compiled,
         average_gradients=processes.average_gradients if processes.count > 1 else None,
+        face_discriminator=faces,
     )
     steps = RecordedSteps(runner) if recorded and device.type == "cuda" else runner
     return lambda: steps.run(batch, weights)

@@ -120,7 +120,7 @@ class Experiment:
         """The same training with the absolute error alone: every other weight is zero, no backbone is read."""
         values = json.loads(self.train_slice(objective))
         train, nothing = values["train"], {"final": [0.0, 0.0, 0.0]}
-        train[objective] |= {loss: nothing for loss in ("adversarial", "perceptual", "attention")}
+        train[objective] |= {loss: nothing for loss in ("adversarial", "perceptual", "attention", "face_adversarial")}
         train["perceptual"] = {"backbone": "none"}
         # what only the critic reads must not retrain either
         for key in ("penalty", "discriminator_channels"):

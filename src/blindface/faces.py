@@ -17,19 +17,13 @@ from numpy.typing import NDArray
 
 from blindface.errors import ExternalFileError
 from blindface.images import Image
-from blindface.landmarks.geometry import five_points
+from blindface.landmarks.geometry import CENTRE_SIDE, TEMPLATE, five_points
+from blindface.landmarks.geometry import TEMPLATE_SIDE as SIDE
 from blindface.landmarks.pfld import open_session
 
 if TYPE_CHECKING:
     import torch
 
-SIDE = 112
-TEMPLATE = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-)
-"""Eye centres, tip of the nose and corners of the mouth in the 112 px picture."""
-CENTRE_SIDE = 68
-"""Where no face was found the central square of so many target pixels is taken: the mean scale of LFW's faces."""
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 

@@ -23,7 +23,18 @@ from blindface.networks import Discriminator, Generator, count_parameters
 from blindface.networks.discriminator import SIZES
 from blindface.numerics import autocast
 from blindface.params import Objective, TrainParams
-from blindface.steps import STEPS, Batch, Losses, StepRunner, final_weights, make_networks, make_optimisers
+from blindface.steps import (
+    FACES,
+    STEPS,
+    TERMS,
+    Batch,
+    Losses,
+    StepRunner,
+    final_weights,
+    make_face_discriminator,
+    make_networks,
+    make_optimisers,
+)
 
 PROBE_SECONDS = 1.0
 PROBE_OPERATIONS = 5e11
@@ -136,9 +147,12 @@ def count_work(
     backbone = params.perceptual.backbone
     perceptual = None if backbone == "none" else PerceptualLoss(backbone, params.perceptual.layers, None)
     if perceptual is None:
-        active = tuple((a, b, 0.0, d) for a, b, _, d in active)
-    optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas)
-    runner = StepRunner(generator, discriminator, Losses(perceptual), optimisers, active=active)
+        active = tuple((a, b, 0.0, d, e) for a, b, _, d, e in active)
+    with torch.device("meta"):
+        faces = make_face_discriminator(params, choice)
+    optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas, faces)
+    losses = Losses(perceptual)
+    runner = StepRunner(generator, discriminator, losses, optimisers, active=active, face_discriminator=faces)
     batch = meta_batch(generator.input_size, count=2)  # more than one, for the deviation over the batch
     operations: dict[str, float] = {}
     most = 0.0
@@ -156,7 +170,7 @@ def count_work(
 def _regions(runner: StepRunner, batch: Batch, step: int) -> Iterator[tuple[str, Callable[[], None]]]:
     """The parts of a step in their order, as functions to be called once."""
     target, points = batch.targets[step - 1], batch.points[step - 1]
-    weights = torch.empty(4, device="meta")
+    weights = torch.empty(len(TERMS), device="meta")
     image: list[Tensor] = []
 
     def generate() -> None:
@@ -164,6 +178,11 @@ def _regions(runner: StepRunner, batch: Batch, step: int) -> Iterator[tuple[str,
 
     def criticise() -> None:
         total, _ = runner._critic_region(target, image[0].detach(), batch.mixes[step - 1], step)
+        total.backward()  # type: ignore[no-untyped-call]
+
+    def criticise_faces() -> None:
+        mix = batch.mixes[step - 1]
+        total, _ = runner._face_critic_region(target, image[0].detach(), points, batch.found, mix)
         total.backward()  # type: ignore[no-untyped-call]
 
     def judge() -> None:
@@ -177,6 +196,8 @@ def _regions(runner: StepRunner, batch: Batch, step: int) -> Iterator[tuple[str,
     yield "generator", generate
     if runner.active[step - 1][0] > 0:
         yield "critic", criticise
+    if runner.active[step - 1][FACES] > 0:
+        yield "critic", criticise_faces
     yield "losses", judge
     yield "generator", finish
 

@@ -114,7 +114,7 @@ class RecordedSteps:
 
     def _prepare_optimisers(self, recorded: bool) -> None:
         """Without gradients of earlier; and PyTorch refuses to record the step of an optimiser that is not told so."""
-        for optimiser in self.runner.optimisers.both():
+        for optimiser in self.runner.optimisers.all():
             optimiser.zero_grad()
             for group in optimiser.param_groups:
                 group["capturable"] = recorded

@@ -7,6 +7,8 @@ Each batch passes step 1, then 2, then 3; at step k, in this order:
    weights are constants here. The gradient flows through the graph of 1: the generator's weights have not changed
    since, so this is the gradient that a second run would give, and the running statistics of batch norm move once
    per step, not twice.
+With a weight of `face_adversarial` at step 3 a second critic, of the aligned faces in x and y, is updated after the first
+and takes part in 3 alike.
 At the next step the generator runs again, from its updated weights.
 
 There is one Adam per network for all steps. Parameters that a step does not use have no gradient there, and neither
@@ -33,17 +35,20 @@ from blindface.losses import (
     adversarial_loss,
     critic_loss,
     drift,
+    face_crops,
     weight_at,
 )
-from blindface.networks import Discriminator, Generator
+from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.numerics import Precision, autocast
 from blindface.params.training import ObjectiveParams, TrainParams
 
 STEPS = (1, 2, 3)
-TERMS = ("adversarial", "pixel", "perceptual", "attention")
+TERMS = ("adversarial", "pixel", "perceptual", "attention", "face_adversarial")
 """The generator's losses, in the order of their weights."""
 
-StepWeights = tuple[tuple[float, float, float, float], ...]
+FACES = TERMS.index("face_adversarial")
+
+StepWeights = tuple[tuple[float, float, float, float, float], ...]
 """For steps 1, 2, 3 the weights of TERMS."""
 
 
@@ -81,14 +86,16 @@ class Optimisers:
 
     generator: Adam
     discriminator: Adam
+    face_discriminator: Adam | None = None
 
-    def both(self) -> tuple[Adam, Adam]:
-        """The generator's, then the discriminator's."""
-        return self.generator, self.discriminator
+    def all(self) -> tuple[Adam, ...]:
+        """The generator's, then those of the discriminators."""
+        faces = () if self.face_discriminator is None else (self.face_discriminator,)
+        return self.generator, self.discriminator, *faces
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set the rate of both, in place where it is a tensor."""
-        for optimiser in self.both():
+        """Set the rate of all, in place where it is a tensor."""
+        for optimiser in self.all():
             for group in optimiser.param_groups:
                 if isinstance(group["lr"], Tensor):
                     group["lr"].fill_(rate)
@@ -102,10 +109,19 @@ def make_networks(params: TrainParams, choice: ObjectiveParams) -> tuple[Generat
     return Generator(channels, choice.encoder, choice.refinement_blocks), Discriminator(params.discriminator_channels)
 
 
+def make_face_discriminator(params: TrainParams, choice: ObjectiveParams) -> FaceDiscriminator | None:
+    """The critic of faces, of the other one's width, where it has a weight; weights drawn from PyTorch's generator."""
+    return FaceDiscriminator(params.discriminator_channels) if any(choice.face_adversarial.final) else None
+
+
 def make_optimisers(
-    generator: nn.Module, discriminator: nn.Module, learning_rate: float, betas: tuple[float, float]
+    generator: nn.Module,
+    discriminator: nn.Module,
+    learning_rate: float,
+    betas: tuple[float, float],
+    face_discriminator: nn.Module | None = None,
 ) -> Optimisers:
-    """Adam for both networks; on a GPU fused into one kernel, with the learning rate as a tensor there.
+    """Adam for each network; on a GPU fused into one kernel, with the learning rate as a tensor there.
 
     A recorded update (`recorded_steps`) reads the rate of the time when it runs, not of the time when it was recorded.
     """
@@ -117,7 +133,8 @@ def make_optimisers(
         rate = torch.tensor(learning_rate, device=parameters[0].device)
         return Adam(parameters, lr=rate, betas=betas, fused=True)
 
-    return Optimisers(adam(generator), adam(discriminator))
+    faces = None if face_discriminator is None else adam(face_discriminator)
+    return Optimisers(adam(generator), adam(discriminator), faces)
 
 
 def weights_at(objective: ObjectiveParams, epoch: float) -> StepWeights:
@@ -128,6 +145,7 @@ def weights_at(objective: ObjectiveParams, epoch: float) -> StepWeights:
             weight_at(objective.pixel, step, epoch),
             weight_at(objective.perceptual, step, epoch),
             weight_at(objective.attention, step, epoch),
+            weight_at(objective.face_adversarial, step, epoch),
         )
         for step in STEPS
     )
@@ -141,8 +159,8 @@ def final_weights(objective: ObjectiveParams) -> StepWeights:
 class StepRunner:
     """Runs the three steps of a batch.
 
-    generator, discriminator: on the training device, in training mode; losses: their modules on it as well;
-    active: `final_weights`; precision: see `numerics`; compile: one graph per region and step, kept for one runner at
+    generator, discriminator, face_discriminator: on the training device, in training mode, the last one needed where it
+    has a weight; losses: their modules on it as well; active: `final_weights`; precision: see `numerics`; compile: one graph per region and step, kept for one runner at
     a time; average_gradients: called on the gradients between backward and update, for several processes.
     Errors: ParameterError if a loss is active that lacks its network.
     """
@@ -158,10 +176,14 @@ class StepRunner:
         precision: Precision = "fp32",
         compile: bool = False,
         average_gradients: Callable[[list[Tensor]], None] | None = None,
+        face_discriminator: FaceDiscriminator | None = None,
     ) -> None:
         _check(active, losses)
+        if any(weights[FACES] for weights in active) and face_discriminator is None:
+            raise ParameterError("the loss face_adversarial has a weight but there is no face discriminator: give one")
         self.generator = generator
         self.discriminator = discriminator
+        self.face_discriminator = face_discriminator
         self.losses = losses
         self.optimisers = optimisers
         self.active = active
@@ -176,16 +198,18 @@ class StepRunner:
         wrap = _compiled if compile else _plain
         self._generate = wrap(self._generate_region)
         self._criticise = wrap(self._critic_region)
+        self._criticise_faces = wrap(self._face_critic_region)
         self._judge = wrap(self._generator_region)
         self._weights: StepWeights | None = None
         self._values = torch.zeros(len(STEPS), len(TERMS), device=self.device)
 
     def run(self, batch: Batch, weights: StepWeights) -> dict[str, Tensor]:
-        """Update both networks at steps 1, 2, 3.
+        """Update all networks at steps 1, 2, 3.
 
         Returns detached scalars on the device, named `<metric>/<step>`: of the critic `critic_gap`, `penalty`, `drift`,
-        `gradient_norm_discriminator`; of the generator the unweighted terms `adversarial`, `pixel`, `perceptual`,
-        `attention` and `total` (weighted), `gradient_norm_generator`. What a step does not compute is left out.
+        `gradient_norm_discriminator`; of that of faces `face_critic_gap`, `face_penalty`,
+        `gradient_norm_face_discriminator`; of the generator the unweighted TERMS, `total` (weighted) and
+        `gradient_norm_generator`. What a step does not compute is left out.
         Nothing here waits for the device.
         """
         self.set_weights(weights)
@@ -216,6 +240,13 @@ class StepRunner:
             metrics |= critic
             norm = self._update(self.optimisers.discriminator, total)
             metrics["gradient_norm_discriminator"] = norm
+        if self.active[step - 1][FACES] > 0 and self.optimisers.face_discriminator is not None:
+            mix = batch.mixes[step - 1]
+            with autocast(self.precision, self.device):
+                total, critic = self._criticise_faces(target, output.detach(), points, batch.found, mix)
+            metrics |= critic
+            norm = self._update(self.optimisers.face_discriminator, total)
+            metrics["gradient_norm_face_discriminator"] = norm
         with autocast(self.precision, self.device):
             total, terms = self._judge(output, target, points, batch.found, weights, step)
         metrics |= terms
@@ -227,7 +258,21 @@ class StepRunner:
         return image
 
     def _critic_region(self, real: Tensor, fake: Tensor, mix: Tensor, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        losses, critic = self.losses, self.discriminator
+        return self._judge_critic(self.discriminator, real, fake, mix, step)
+
+    def _face_critic_region(
+        self, real: Tensor, fake: Tensor, points: Tensor, found: Tensor, mix: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert self.face_discriminator is not None
+        real, fake = face_crops(real, points, found), face_crops(fake, points, found)
+        total, terms = self._judge_critic(self.face_discriminator, real, fake, mix, step=3)
+        return total, {f"face_{name}": terms[name] for name in ("critic_gap", "penalty")}
+
+    def _judge_critic(
+        self, critic: Discriminator, real: Tensor, fake: Tensor, mix: Tensor, step: int
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """What a critic minimises, and its terms."""
+        losses = self.losses
         real_scores, fake_scores = critic(torch.cat([real, fake.to(real.dtype)]), step, groups=2).chunk(2)
         distance = critic_loss(real_scores, fake_scores)
         penalty = losses.gradient_penalty(critic, real, fake, step, mix)
@@ -241,14 +286,16 @@ class StepRunner:
         losses, active = self.losses, self.active[step - 1]
         terms: dict[str, Tensor] = {}
         if active[0] > 0:
-            constants = {name: value.detach() for name, value in self.discriminator.named_parameters()}
-            terms["adversarial"] = adversarial_loss(func.functional_call(self.discriminator, constants, (output, step)))
+            terms["adversarial"] = adversarial_loss(_score(self.discriminator, output, step))
         # The absolute error is free beside the rest: always reported, weighed or not.
         terms["pixel"] = losses.pixel(output, target)
         if active[2] > 0 and losses.perceptual is not None:
             terms["perceptual"] = losses.perceptual(output, target)
         if active[3] > 0:
             terms["attention"] = losses.attention(output, target, points, found)
+        if active[FACES] > 0 and self.face_discriminator is not None:
+            faces = face_crops(output, points, found)
+            terms["face_adversarial"] = adversarial_loss(_score(self.face_discriminator, faces, step))
         total = torch.stack([weights[TERMS.index(name)] * term for name, term in terms.items()]).sum()
         return total, {name: term.detach() for name, term in terms.items()} | {"total": total.detach()}
 
@@ -265,6 +312,13 @@ class StepRunner:
         return norm
 
 
+def _score(critic: Discriminator, images: Tensor, step: int) -> Tensor:
+    """The critic's scores, its weights being constants."""
+    constants = {name: value.detach() for name, value in critic.named_parameters()}
+    scores: Tensor = func.functional_call(critic, constants, (images, step))
+    return scores
+
+
 def _check(active: StepWeights, losses: Losses) -> None:
     for step, weights in zip(STEPS, active, strict=True):
         if not any(weights):
@@ -276,6 +330,12 @@ def _check(active: StepWeights, losses: Losses) -> None:
             )
     if active[0][3] > 0:
         raise ParameterError(f"the attention loss has weight {active[0][3]:g} at step 1: the method has none there")
+    for step in (1, 2):
+        if active[step - 1][FACES] > 0:
+            raise ParameterError(
+                f"the loss face_adversarial has weight {active[step - 1][FACES]:g} at step {step}: faces are large "
+                "enough for its critic at step 3 alone, so give it 0 there"
+            )
 
 
 def _plain(region: Callable[..., Any]) -> Callable[..., Any]:

@@ -48,7 +48,7 @@ def state(runner: StepRunner) -> list[Tensor]:
     """Everything that a batch moves, as the tensors themselves."""
     moments = [
         value
-        for optimiser in runner.optimisers.both()
+        for optimiser in runner.optimisers.all()
         for parameter in optimiser.param_groups[0]["params"]
         for value in optimiser.state[parameter].values()
     ]
@@ -82,7 +82,7 @@ class Tape:
         return replay, terms
 
     def groups(self) -> list[dict[str, Any]]:
-        return [group for optimiser in self.runner.optimisers.both() for group in optimiser.param_groups]
+        return [group for optimiser in self.runner.optimisers.all() for group in optimiser.param_groups]
 
     def tell(self, capturable: bool) -> None:
         for group in self.groups():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import blindface.steps
 from blindface.errors import ParameterError
-from blindface.networks import Discriminator, Generator
+from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.params import ObjectiveParams, WeightParams
 from blindface.steps import (
     Batch,
@@ -36,6 +36,9 @@ CHOICE = ObjectiveParams(
 )
 
 
+FACES = CHOICE.model_copy(update={"face_adversarial": WeightParams(final=(0.0, 0.0, 0.5))})
+
+
 def _networks() -> tuple[Generator, Discriminator]:
     torch.manual_seed(0)
     return Generator(8), Discriminator(4)
@@ -55,12 +58,18 @@ def _batch(count: int = 2) -> Batch:
 
 def _runner(choice: ObjectiveParams = CHOICE, **options: Any) -> StepRunner:
     generator, discriminator = _networks()
-    optimisers = make_optimisers(generator, discriminator, 1e-3, (0.0, 0.99))
-    return StepRunner(generator, discriminator, Losses(None), optimisers, active=final_weights(choice), **options)
+    faces = FaceDiscriminator(4) if any(choice.face_adversarial.final) else None
+    optimisers = make_optimisers(generator, discriminator, 1e-3, (0.0, 0.99), faces)
+    options = {"active": final_weights(choice), "face_discriminator": faces, **options}
+    return StepRunner(generator, discriminator, Losses(None), optimisers, **options)
 
 
 def _parameters(runner: StepRunner) -> list[Tensor]:
-    return [value.detach().clone() for net in (runner.generator, runner.discriminator) for value in net.parameters()]
+    return [value.detach().clone() for net in _trained(runner) if net is not None for value in net.parameters()]
+
+
+def _trained(runner: StepRunner) -> tuple[nn.Module | None, ...]:
+    return runner.generator, runner.discriminator, runner.face_discriminator
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +83,11 @@ def plain() -> ModuleType:
     return module
 
 
-def test_two_batches_give_the_weights_of_the_plain_loop(plain: ModuleType) -> None:
-    runner, batch, weights = _runner(), _batch(), weights_at(CHOICE, 0.0)
-    for network in (runner.generator, runner.discriminator):
+@pytest.mark.parametrize("choice", [CHOICE, FACES], ids=["one critic", "two critics"])
+def test_two_batches_give_the_weights_of_the_plain_loop(plain: ModuleType, choice: ObjectiveParams) -> None:
+    runner, batch, weights = _runner(choice), _batch(), weights_at(choice, 0.0)
+    networks = [network for network in _trained(runner) if network is not None]
+    for network in networks:
         network.double()
     batch = Batch(
         batch.blind.double(),
@@ -85,12 +96,14 @@ def test_two_batches_give_the_weights_of_the_plain_loop(plain: ModuleType) -> No
         batch.found,
         [mix.double() for mix in batch.mixes],
     )
-    generator, discriminator = copy.deepcopy(runner.generator), copy.deepcopy(runner.discriminator)
-    adams = make_optimisers(generator, discriminator, 1e-3, (0.0, 0.99))
+    generator, discriminator, faces = (copy.deepcopy(network) for network in _trained(runner))
+    assert generator is not None
+    assert discriminator is not None
+    adams = make_optimisers(generator, discriminator, 1e-3, (0.0, 0.99), faces)
     for _ in range(2):
         runner.run(batch, weights)
-        plain.plain_pass(generator, discriminator, Losses(None), (adams.generator, adams.discriminator), batch, weights)
-    expected = [*generator.parameters(), *discriminator.parameters()]
+        plain.plain_pass(generator, discriminator, Losses(None), adams, batch, weights, faces)
+    expected = [value for network in (generator, discriminator, faces) if network for value in network.parameters()]
     # Adam divides by the root of the mean square: rounding of gradients near zero grows
     for ours, other in zip(_parameters(runner), expected, strict=True):
         torch.testing.assert_close(ours, other.detach(), atol=1e-6, rtol=1e-6)
@@ -152,7 +165,7 @@ def test_regions_compile_as_whole_graphs_and_give_the_same_weights(monkeypatch: 
         lambda region: torch.compile(region, dynamic=False, fullgraph=True, backend="aot_eager"),
     )
     torch._dynamo.utils.counters.clear()  # of other tests in this process
-    ramp = CHOICE.model_copy(update={"pixel": WeightParams(final=(10.0, 10.0, 10.0), start=0.1, ramp=4)})
+    ramp = FACES.model_copy(update={"pixel": WeightParams(final=(10.0, 10.0, 10.0), start=0.1, ramp=4)})
     eager, compiled = _runner(ramp), _runner(ramp, compile=True)
     for epoch in (0.0, 1.0):
         for runner in (eager, compiled):
@@ -161,7 +174,7 @@ def test_regions_compile_as_whole_graphs_and_give_the_same_weights(monkeypatch: 
         torch.testing.assert_close(ours, other, atol=1e-6, rtol=1e-5)
     counters = torch._dynamo.utils.counters
     assert not counters["graph_break"]
-    assert counters["stats"]["unique_graphs"] == 9  # three regions, three steps; none for another weight
+    assert counters["stats"]["unique_graphs"] == 10  # three regions, three steps, the faces; none for another weight
 
 
 def test_losses_that_cannot_be_had_are_refused() -> None:

@@ -15,6 +15,7 @@ from blindface.errors import InputError
 from blindface.helper_process import live_with_parent
 from blindface.images import Image
 from blindface.params.data import Objective, PairsParams
+from blindface.shifting import Shifts, shift_image
 from blindface.threads import available_workers, opencv_single_threaded
 
 Degraded = tuple[list[Drawn], Image]
@@ -58,8 +59,13 @@ class Degrader:
         rng = noise_generator(self.params.seed, self.objective, name, epoch)
         return drawn, degrade(target, drawn, rng, self.params, self.ranges.u)
 
-    def start(self, targets: Image, names: Sequence[str], epoch: int | None = None) -> list[Future[Degraded]]:
-        """Begin degrading a stack (N, H, W, 3); returns tasks that give draws and blind images, in order."""
+    def start(
+        self, targets: Image, names: Sequence[str], epoch: int | None = None, shifts: Shifts | None = None
+    ) -> list[Future[Degraded]]:
+        """Begin degrading a stack (N, H, W, 3); returns tasks that give draws and blind images, in order.
+
+        shifts: by which the targets are moved before.
+        """
         if len(targets) != len(names):
             raise InputError(f"{len(targets)} targets but {len(names)} image ids: they must be equally many")
         return [
@@ -70,6 +76,7 @@ class Degrader:
                 targets[start : start + SLICE],
                 list(names[start : start + SLICE]),
                 epoch,
+                None if shifts is None else shifts[start : start + SLICE],
             )
             for start in range(0, len(names), SLICE)
         ]
@@ -87,9 +94,16 @@ def collect(tasks: Sequence[Future[Degraded]], size: int) -> Degraded:
 
 
 def _degrade_slice(
-    objective: Objective, params: PairsParams, targets: Image, names: list[str], epoch: int | None
+    objective: Objective,
+    params: PairsParams,
+    targets: Image,
+    names: list[str],
+    epoch: int | None,
+    shifts: Shifts | None,
 ) -> Degraded:
     degrader = Degrader(objective, params, workers=1)
+    if shifts is not None:
+        targets = np.stack([shift_image(target, shift) for target, shift in zip(targets, shifts, strict=True)])
     done = [degrader.one(target, name, epoch) for target, name in zip(targets, names, strict=True)]
     return [drawn for drawn, _ in done], np.stack([image for _, image in done])
 

@@ -26,6 +26,15 @@ MIRRORED: tuple[int, ...] = (
 )
 """Which point of a mirrored face stands at each place."""
 
+TEMPLATE_SIDE = 112
+TEMPLATE = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
+"""Eye centres, tip of the nose and corners of the mouth of an aligned face in a 112 px picture: ArcFace's template
+(Deng et al. 2019, arXiv 1801.07698)."""
+CENTRE_SIDE = 68
+"""Where no face was found the central square of so many target pixels is taken: the mean scale of LFW's faces."""
+
 
 def scale_points(points: NDArray[Any], factor: float | NDArray[Any]) -> NDArray[Any]:
     """Points of a picture after it was resized by `factor`: (x + 0.5) * factor - 0.5, any shape."""

@@ -2,6 +2,7 @@
 
 from blindface.losses.adversarial import GradientPenalty, adversarial_loss, critic_loss, drift
 from blindface.losses.attention import AttentionLoss
+from blindface.losses.face_crops import face_crops
 from blindface.losses.perceptual import PerceptualLoss
 from blindface.losses.pixel import PixelLoss
 from blindface.losses.schedule import weight_at
@@ -14,5 +15,6 @@ __all__ = [
     "adversarial_loss",
     "critic_loss",
     "drift",
+    "face_crops",
     "weight_at",
 ]

@@ -45,7 +45,7 @@ class Discriminator(nn.Module):
         widths = [4 * channels, 2 * channels, channels]
         top = 8 * channels
         self.from_rgb = nn.ModuleList(initialise(nn.Conv2d(3, width, 1), gain=2.0) for width in widths)
-        self.stages = nn.ModuleList(Stage(width) for width in widths)
+        self.stages = nn.ModuleList(Stage(width, 2 * width) for width in widths)
         self.last = EqualisedConv2d(top + 1, top)
         self.hidden = initialise(nn.Linear(top, 4 * top), gain=2.0)
         self.score = nn.Linear(4 * top, 1)
@@ -60,7 +60,7 @@ class Discriminator(nn.Module):
         """
         features = self._features(image, step, [])
         hidden = F.leaky_relu(self._convolve_with_deviation(features, groups), LEAK)
-        hidden = F.leaky_relu(self.hidden(hidden.mean(dim=(2, 3))), LEAK)
+        hidden = F.leaky_relu(self.hidden(self._gather(hidden)), LEAK)
         return (hidden.to(self.score.weight.dtype) * self.score.weight[0]).sum(dim=1) + self.score.bias
 
     def image_gradient(self, image: Tensor, step: int) -> Tensor:
@@ -73,24 +73,39 @@ class Discriminator(nn.Module):
         signs: list[Tensor] = []
         features = self._features(image, step, signs)
         top = self._convolve_with_deviation(features, groups=1)
-        hidden = self.hidden(F.leaky_relu(top, LEAK).mean(dim=(2, 3)))
+        hidden = self.hidden(self._gather(F.leaky_relu(top, LEAK)))
 
         gradient = _unleak(self.score.weight.expand(len(image), -1), hidden > 0) @ self.hidden.weight
-        pixels = features.shape[2] * features.shape[3]
-        gradient = _unleak((gradient / pixels)[:, :, None, None].expand_as(top), top > 0)
+        gradient = _unleak(self._spread(gradient, top), top > 0)
         gradient = self._transpose_with_deviation(gradient, features)
-        for index in range(step):
-            stage: Stage = self.stages[index]  # type: ignore[assignment]
+        entry, stages = self._way(step)
+        for stage in reversed(stages):
             gradient = stage.transpose(gradient, signs)
-        weight: Tensor = self.from_rgb[step - 1].weight  # type: ignore[assignment]
-        return F.conv_transpose2d(_unleak(gradient, signs.pop()), weight)
+        return F.conv_transpose2d(_unleak(gradient, signs.pop()), entry.weight)
+
+    def _way(self, step: int) -> tuple[nn.Conv2d, list[Stage]]:
+        """Where images of a step enter, and the stages that they pass in order."""
+        return self.from_rgb[step - 1], list(self.stages[:step])[::-1]  # type: ignore[arg-type, return-value]
+
+    def _size(self, step: int) -> int:
+        """Side of a step's images in pixels."""
+        return SIZES[step - 1]
+
+    def _gather(self, features: Tensor) -> Tensor:
+        """What the linear layers see of the last features, (N, C, H, W) -> (N, inputs): their mean over the pixels."""
+        return features.mean(dim=(2, 3))
+
+    def _spread(self, gradient: Tensor, features: Tensor) -> Tensor:
+        """From the gradient with respect to the output of `_gather` to that of its input, of the features' shape."""
+        return (gradient / features[0, 0].numel())[:, :, None, None].expand_as(features)
 
     def _features(self, image: Tensor, step: int, signs: list[Tensor]) -> Tensor:
-        """Images to features of 16x16; the signs before every leaky ReLU are appended in order."""
-        assert image.shape[2] == SIZES[step - 1], f"step {step} takes {SIZES[step - 1]} px, got {image.shape}"
-        features = _leak(self.from_rgb[step - 1](image), signs)
-        for index in range(step - 1, -1, -1):
-            features = self.stages[index](features, signs)
+        """Images to the features of the last stage; the signs before every leaky ReLU are appended in order."""
+        assert image.shape[2] == self._size(step), f"step {step} takes {self._size(step)} px, got {image.shape}"
+        entry, stages = self._way(step)
+        features = _leak(entry(image), signs)
+        for stage in stages:
+            features = stage(features, signs)
         return features
 
     def _convolve_with_deviation(self, features: Tensor, groups: int) -> Tensor:
@@ -125,12 +140,12 @@ class Discriminator(nn.Module):
 
 
 class Stage(nn.Module):
-    """[3x3 convolution (equalised), leaky ReLU] twice and a pool: (N, C, H, W) -> (N, 2 C, H / 2, W / 2)."""
+    """[3x3 convolution (equalised), leaky ReLU] twice, pool: (N, inputs, H, W) -> (N, outputs, H / 2, W / 2)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.first = EqualisedConv2d(channels, 2 * channels)
-        self.second = EqualisedConv2d(2 * channels, 2 * channels)
+        self.first = EqualisedConv2d(inputs, outputs)
+        self.second = EqualisedConv2d(outputs, outputs)
 
     def forward(self, features: Tensor, signs: list[Tensor]) -> Tensor:
         """The features of half the size; the signs before both leaky ReLUs are appended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from blindface.params.base import Block, setting
 from blindface.params.data import Objective
@@ -69,6 +69,9 @@ class ObjectiveParams(Block):
     attention: WeightParams = setting(
         WeightParams(final=(0.0, 0.5, 0.25)), "gamma: weight of the landmark attention loss; step 1 has none."
     )
+    face_adversarial: WeightParams = setting(
+        WeightParams(), "Weight of a second critic's adversarial loss, of the aligned face alone; step 3 only."
+    )
 
 
 class TrainParams(Block):
@@ -104,6 +107,14 @@ class TrainParams(Block):
         "fixed", "fixed: one draw per image, as in the paper; fresh: a new draw at every epoch."
     )
     flip: bool = setting(False, "Mirror each image with probability one half at every epoch.")
+    shift: int = setting(
+        0,
+        "Move each image by up to so many pixels to each side at every epoch, mirrored at its border; it needs fresh "
+        "degradations.",
+        unit="pixels of 128x128",
+        ge=0,
+        le=32,
+    )
     penalty: PenaltyParams = setting(PenaltyParams(), "Constraints on the critic.")
     perceptual: PerceptualParams = setting(PerceptualParams(), "Features of the perceptual loss.")
     checkpoint_seconds: float = setting(60.0, "Time between checkpoints.", unit="s", gt=0)
@@ -117,6 +128,14 @@ class TrainParams(Block):
     objective2: ObjectiveParams = setting(
         ObjectiveParams(batch_size=16, encoder="plain"), "Restore: 128x128 to 128x128."
     )
+
+    @model_validator(mode="after")
+    def _shifted_images_are_degraded_anew(self) -> TrainParams:
+        if self.shift and self.degradation != "fresh":
+            raise ValueError(
+                f"shift {self.shift} needs degradation fresh: the stored blind images show the targets where they were"
+            )
+        return self
 
     def of(self, objective: Objective) -> ObjectiveParams:
         """The block of one objective."""

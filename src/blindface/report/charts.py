@@ -25,6 +25,8 @@ TERMS = {
     "pixel": "Pixel loss",
     "perceptual": "Perceptual loss",
     "attention": "Attention loss",
+    "face_adversarial": "Adversarial loss of faces",
+    "face_critic_gap": "Face critic's gap, real − restored",
 }
 """Columns of the history that are drawn, in this order, with their titles."""
 

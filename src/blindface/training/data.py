@@ -25,6 +25,7 @@ from blindface.landmarks.geometry import MIRRORED
 from blindface.landmarks.table import FacePoints, read_points
 from blindface.processes import Processes
 from blindface.randomness import derive_seed, generator
+from blindface.shifting import draw_shifts, shift_images
 from blindface.steps import Batch
 
 
@@ -51,16 +52,21 @@ class ImageSet:
         rows: Tensor,
         mirrored: Tensor | None = None,
         mixes: Sequence[Tensor] = (),
+        shifts: Tensor | None = None,
         blinds: Tensor | None = None,
     ) -> Batch:
-        """Cut a batch: `rows` (N,) int64, `mirrored` (N,) bool and `mixes` on the device; see `EpochDraws`.
+        """Cut a batch: `rows` (N,) int64, `mirrored` (N,) bool, `mixes`, `shifts` on the device; see `EpochDraws`.
 
-        blinds: (all images, u, u, 3) uint8 on the device, in place of the stored ones. Targets at 64 and 32 px are area
+        blinds: (all images, u, u, 3) uint8 on the device, in place of the stored ones, moved already. Targets at 64 and 32 px are area
         averages of those at 128 px. There are no landmarks at 32 px: step 1 gets those of 64 px, which it does not use.
         """
         blind = to_signed((self.blinds if blinds is None else blinds)[rows])
-        target = to_signed(self.targets[rows])
+        target = self.targets[rows]
         points_128, points_64 = self.points_128[rows], self.points_64[rows]
+        if shifts is not None:
+            target = shift_images(target, shifts)
+            points_128, points_64 = points_128 - shifts[:, None], points_64 - shifts[:, None] / 2
+        target = to_signed(target)
         if mirrored is not None:
             wide = mirrored[:, None, None, None]
             blind = torch.where(wide, blind.flip(3), blind)
@@ -105,29 +111,43 @@ class EpochDraws:
     """All randomness of one epoch, drawn at its start and kept on the device.
 
     rows: (B, N) int64, the images of each batch; mirrored: (B, N) bool, or None where nothing is mirrored;
-    mix: (B, 3, N, 1, 1, 1) float32 uniform in [0, 1), the places of the gradient penalty's interpolates.
+    mix: (B, 3, N, 1, 1, 1) float32 uniform in [0, 1), the places of the gradient penalty's interpolates; shifts:
+    (B, N, 2) int64, see `shifting`, or None.
     """
 
     rows: Tensor
     mirrored: Tensor | None
     mix: Tensor
+    shifts: Tensor | None = None
 
     def part(self, processes: Processes) -> EpochDraws:
         """What of each batch one process takes: every n-th image, so that all of them together have the whole."""
         mine = slice(processes.rank, None, processes.count)
         mirrored = None if self.mirrored is None else self.mirrored[:, mine]
-        return EpochDraws(rows=self.rows[:, mine], mirrored=mirrored, mix=self.mix[:, :, mine])
+        shifts = None if self.shifts is None else self.shifts[:, mine]
+        return EpochDraws(rows=self.rows[:, mine], mirrored=mirrored, mix=self.mix[:, :, mine], shifts=shifts)
 
-    def of(self, batch: int) -> tuple[Tensor, Tensor | None, tuple[Tensor, ...]]:
-        """Rows, mirrored and mixes of one batch, as `ImageSet.batch` takes them."""
+    def of(self, batch: int) -> tuple[Tensor, Tensor | None, tuple[Tensor, ...], Tensor | None]:
+        """Rows, mirrored, mixes and shifts of one batch, as `ImageSet.batch` takes them."""
         mirrored = None if self.mirrored is None else self.mirrored[batch]
-        return self.rows[batch], mirrored, self.mix[batch].unbind()
+        shifts = None if self.shifts is None else self.shifts[batch]
+        return self.rows[batch], mirrored, self.mix[batch].unbind(), shifts
 
 
 def draw_epoch(
-    seed: int, objective: str, epoch: int, ids: Sequence[str], batch_size: int, flip: bool, device: torch.device
+    seed: int,
+    objective: str,
+    epoch: int,
+    ids: Sequence[str],
+    batch_size: int,
+    flip: bool,
+    device: torch.device,
+    shift: int = 0,
 ) -> EpochDraws:
-    """The draws of `epoch`, functions of (seed, objective, epoch, id): equal on every machine and after any restart."""
+    """The draws of `epoch`, functions of (seed, objective, epoch, id): equal on every machine and after any restart.
+
+    flip: mirror every other image; shift: move each by up to so many pixels, 0: none.
+    """
     order = draw_order(seed, objective, epoch, len(ids), batch_size)
     batches = len(order) // batch_size
     mix = generator(seed, "mix", objective, epoch).random((batches, 3, batch_size, 1, 1, 1), dtype=np.float32)
@@ -135,8 +155,12 @@ def draw_epoch(
     if flip:
         sides = np.array([derive_seed(seed, "flip", epoch, ids[row]) & 1 for row in order], np.bool_)
         mirrored = torch.from_numpy(sides.reshape(batches, batch_size)).to(device)
+    shifts = None
+    if shift:
+        moves = draw_shifts(seed, epoch, [ids[row] for row in order], shift)
+        shifts = torch.from_numpy(moves.reshape(batches, batch_size, 2)).to(device)
     rows = torch.from_numpy(order.reshape(batches, batch_size)).to(device)
-    return EpochDraws(rows=rows, mirrored=mirrored, mix=torch.from_numpy(mix).to(device))
+    return EpochDraws(rows=rows, mirrored=mirrored, mix=torch.from_numpy(mix).to(device), shifts=shifts)
 
 
 def draw_order(seed: int, objective: str, epoch: int, images: int, batch_size: int) -> NDArray[np.int64]:

@@ -6,7 +6,8 @@
 | adversarial, pixel, perceptual, attention | the generator's losses before weighting, mean of the epoch's batches | |
 | total | their weighted sum | |
 | critic_gap, penalty, drift | mean critic output on targets minus on restored; its unweighted constraints | |
-| gradient_norm_generator, gradient_norm_discriminator | mean of the epoch's batches | |
+| face_adversarial, face_critic_gap, face_penalty | the same of the critic of faces | |
+| gradient_norm_<network> | mean of the epoch's batches | |
 | weight_<loss> | weight of each loss at the end of the epoch | |
 | learning_rate | at the end of the epoch | |
 | seconds, images_per_second | training alone, without validation and checkpoints | s, images/s |
@@ -40,8 +41,9 @@ from blindface.steps import STEPS, TERMS, StepWeights
 
 COLUMNS = (
     *("epoch", "step", "adversarial", "pixel", "perceptual", "attention", "total", "critic_gap", "penalty", "drift"),
-    *("gradient_norm_generator", "gradient_norm_discriminator"),
-    *("weight_adversarial", "weight_pixel", "weight_perceptual", "weight_attention"),
+    *("face_adversarial", "face_critic_gap", "face_penalty"),
+    *("gradient_norm_generator", "gradient_norm_discriminator", "gradient_norm_face_discriminator"),
+    *(f"weight_{name}" for name in TERMS),
     *("learning_rate", "seconds", "images_per_second", "data_wait_seconds", "gpu_memory_gb", "time"),
     *("psnr", "ssim", "lpips_squeeze"),
 )
@@ -52,6 +54,9 @@ EXPLODED = 1e8
 ADVICE = {
     "critic_gap": "a higher train.penalty.gradient",
     "penalty": "a higher train.penalty.gradient",
+    "face_critic_gap": "a higher train.penalty.gradient",
+    "face_penalty": "a higher train.penalty.gradient",
+    "gradient_norm_face_discriminator": "a higher train.penalty.gradient",
     "drift": "a higher train.penalty.drift",
     "gradient_norm_discriminator": "a higher train.penalty.gradient",
     "adversarial": "a lower or later weight of adversarial",

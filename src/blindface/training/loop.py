@@ -79,9 +79,8 @@ class Loop:
     def _draw(self) -> tuple[EpochDraws, Tensor | None]:
         """The draws of the epoch, functions of its number and not of what went before, and its fresh blind images."""
         run, params, epoch = self.run, self.run.params, self.run.progress.epoch
-        draws = draw_epoch(
-            params.seed, run.objective, epoch, run.images.ids, run.choice.batch_size, params.flip, run.device
-        )
+        ids, batch_size = run.images.ids, run.choice.batch_size
+        draws = draw_epoch(params.seed, run.objective, epoch, ids, batch_size, params.flip, run.device, params.shift)
         return draws.part(run.processes), None if self.fresh is None else self.fresh.take(epoch, run.device)
 
     def _pause(self) -> Status | None:
@@ -106,7 +105,7 @@ class Loop:
         run, progress = self.run, self.run.progress
         place = progress.epoch + progress.batch / run.batches
         run.state.optimisers.set_learning_rate(learning_rate_at(run.params, place))
-        batch = run.images.batch(*draws.of(progress.batch), blinds)
+        batch = run.images.batch(*draws.of(progress.batch), blinds=blinds)
         run.sums.add(run.runner.run(batch, weights_at(run.choice, place)))
         run.state.after_batch()
         progress.batch += 1

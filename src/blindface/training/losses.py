@@ -35,5 +35,7 @@ def choose_losses(
             perceptual = PerceptualLoss(backbone, params.perceptual.layers, weight_file).to(device)
     if any(choice.attention.final) and faces == 0:
         left_out["attention"] = "no image of the training part has landmarks"
+    if any(choice.face_adversarial.final) and faces == 0:
+        left_out["face_adversarial"] = "no image of the training part has landmarks"
     usable = choice.model_copy(update={name: WeightParams() for name in left_out})
     return usable, Losses(perceptual, params.penalty.gradient, params.penalty.drift), left_out

@@ -59,7 +59,9 @@ def versions() -> dict[str, str | None]:
 def hash_code() -> str:
     """SHA-256 over the source files that decide the weights, so that a finished run of other code is told apart."""
     root = Path(__file__).parent.parent
-    files = [root / name for name in ("images.py", "numerics.py", "processes.py", "randomness.py", "steps.py")]
+    files = [
+        root / name for name in ("images.py", "numerics.py", "processes.py", "randomness.py", "shifting.py", "steps.py")
+    ]
     for package in ("networks", "losses", "training", "degradation"):
         files += sorted((root / package).rglob("*.py"))
     digest = hashlib.sha256()

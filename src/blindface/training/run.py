@@ -19,6 +19,7 @@ from blindface.packed import read_metadata
 from blindface.params import TrackParams
 from blindface.progress import say
 from blindface.recorded_steps import RecordedSteps
+from blindface.shifting import Shifts, draw_shifts
 from blindface.steps import Losses, StepRunner, final_weights, weights_at
 from blindface.tracking import Tracker, start_tracking
 from blindface.training.checkpoint import Checkpoint, random_state, set_random_state
@@ -78,6 +79,7 @@ class TrainingRun:
             precision=params.precision,
             compile=params.compile and self.device.type == "cuda",
             average_gradients=self.processes.average_gradients if self.processes.count > 1 else None,
+            face_discriminator=state.face_discriminator,
         )
         recorded = params.cuda_graph and self.device.type == "cuda" and self.processes.count == 1
         return RecordedSteps(runner) if recorded else runner
@@ -110,8 +112,17 @@ class TrainingRun:
             order = draw_order(params.seed, objective, epoch, len(ids), self.choice.batch_size)
             return order[processes.rank :: processes.count]
 
+        def moves(epoch: int) -> Shifts:
+            return draw_shifts(params.seed, epoch, ids, params.shift)
+
         return FreshBlinds(
-            targets, ids, objective, self.task.pairs, params.epochs, mine if processes.count > 1 else None
+            targets,
+            ids,
+            objective,
+            self.task.pairs,
+            params.epochs,
+            mine if processes.count > 1 else None,
+            moves if params.shift else None,
         )
 
     def check(self) -> None:

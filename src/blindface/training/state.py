@@ -6,19 +6,29 @@ from collections.abc import Mapping
 from copy import deepcopy
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 
-from blindface.networks import Discriminator, Generator
+from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.networks.synchronised import synchronise
 from blindface.params.training import ObjectiveParams, TrainParams
 from blindface.processes import ALONE, Processes
 from blindface.randomness import derive_seed
-from blindface.steps import Optimisers, average_decay, make_networks, make_optimisers, update_average
+from blindface.steps import (
+    Optimisers,
+    average_decay,
+    make_face_discriminator,
+    make_networks,
+    make_optimisers,
+    update_average,
+)
 
 
 class TrainingState:
-    """The generator, the moving average of its weights, the discriminator, and one Adam for each."""
+    """The generator, the moving average of its weights, the discriminators, and one Adam for each.
+
+    face_discriminator: None where its loss has no weight.
+    """
 
     def __init__(
         self,
@@ -32,15 +42,21 @@ class TrainingState:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(params.seed, "weights", objective) % 2**63)
             generator, discriminator = make_networks(params, choice)
+            faces = make_face_discriminator(params, choice)
         layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self.generator: Generator = generator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
         self.discriminator: Discriminator = discriminator.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
+        self.face_discriminator: FaceDiscriminator | None = None
+        if faces is not None:
+            self.face_discriminator = faces.to(device).to(memory_format=layout).train()  # type: ignore[call-overload]
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
         if processes.count > 1 and params.batch_statistics == "batch":
             # Not in the average: one process measures its statistics, without the others
             synchronise(self.generator, self.discriminator, processes)
+            if self.face_discriminator is not None:
+                self.face_discriminator.processes = processes.count
         self.optimisers: Optimisers = make_optimisers(
-            self.generator, self.discriminator, params.learning_rate, params.betas
+            self.generator, self.discriminator, params.learning_rate, params.betas, self.face_discriminator
         )
         self.decay = params.ema
         self.updates = 0
@@ -69,14 +85,15 @@ class TrainingState:
         self.updates = int(tensors["updates"])
 
     def _networks(self) -> list[tuple[str, dict[str, Tensor]]]:
-        networks = {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
+        networks: dict[str, nn.Module] = {"generator": self.generator, "average": self.average}
+        networks["discriminator"] = self.discriminator
+        if self.face_discriminator is not None:
+            networks["face_discriminator"] = self.face_discriminator
         return [(part, dict(network.state_dict())) for part, network in networks.items()]
 
     def _optimisers(self) -> list[tuple[str, Adam]]:
-        return [
-            ("optimiser_generator", self.optimisers.generator),
-            ("optimiser_discriminator", self.optimisers.discriminator),
-        ]
+        names = ("optimiser_generator", "optimiser_discriminator", "optimiser_face_discriminator")
+        return list(zip(names, self.optimisers.all(), strict=False))
 
 
 def _load_moments(optimiser: Adam, part: str, tensors: Mapping[str, Tensor]) -> None:
