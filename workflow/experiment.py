@@ -56,7 +56,8 @@ class Experiment:
     """The parameters of one run, checked once, handed to the rules in slices."""
 
     def __init__(self, config: Mapping[str, Any], root: str | Path, overlays: Sequence[str | Path] = ()) -> None:
-        self.source = Path(root) / "src"
+        self.root = Path(root)
+        self.source = self.root / "src"
         try:
             self.values = validate(config, "parameters").model_dump(mode="json")
         except BlindfaceError as error:
@@ -65,6 +66,14 @@ class Experiment:
             raise SystemExit(2) from None
         if not self.values["track"]["overlay"]:
             self.values["track"]["overlay"] = "+".join(Path(overlay).stem for overlay in overlays)
+        for objective in ("objective1", "objective2"):
+            choice = self.values["train"][objective]
+            choice["initial"] = choice["initial"] and self._from_here(choice["initial"])
+
+    def _from_here(self, path: str) -> str:
+        """A path of the parameters, relative to the project's root, as seen from the working directory."""
+        place = Path(path).expanduser()
+        return str(place) if place.is_absolute() else os.path.relpath(self.root / place)
 
     def slice(self, *keys: str) -> str:
         """The named keys (`block`, `block.key`, `-block.key` to leave one out) as JSON for `blindface --params`."""
@@ -112,15 +121,24 @@ class Experiment:
             keys += ["pairs", f"-pairs.{_other(objective)}"]
         return self.slice(*keys)
 
+    def initial(self, objective: str) -> list[str]:
+        """The file whose weights the training of one objective begins with, if there is one: a changed one retrains."""
+        path = self.values["train"][objective]["initial"]
+        return [path] if path else []
+
     def beside_training(self) -> str:
         """What training is told besides, and what changes no result: where it is tracked, how often it is saved."""
         return self.slice(*BESIDE_TRAINING)
 
     def mae_slice(self, objective: str) -> str:
-        """The same training with the absolute error alone: every other weight is zero, no backbone is read."""
+        """The same training with the absolute error alone: every other weight is zero, no backbone is read.
+
+        It begins with random weights: those of a file may come from other losses.
+        """
         values = json.loads(self.train_slice(objective))
         train, nothing = values["train"], {"final": [0.0, 0.0, 0.0]}
         train[objective] |= {loss: nothing for loss in ("adversarial", "perceptual", "attention", "face_adversarial")}
+        train[objective]["initial"] = None
         train["perceptual"] = {"backbone": "none"}
         # what only the critic reads must not retrain either
         for key in ("penalty", "discriminator_channels"):

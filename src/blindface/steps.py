@@ -7,8 +7,8 @@ Each batch passes step 1, then 2, then 3; at step k, in this order:
    weights are constants here. The gradient flows through the graph of 1: the generator's weights have not changed
    since, so this is the gradient that a second run would give, and the running statistics of batch norm move once
    per step, not twice.
-With a weight of `face_adversarial` at step 3 a second critic, of the aligned faces in x and y, is updated after the first
-and takes part in 3 alike.
+With a weight of `face_adversarial` at step 3 a second critic, of the aligned faces in x and y, is updated after the
+first and takes part in 3 alike.
 At the next step the generator runs again, from its updated weights.
 
 There is one Adam per network for all steps. Parameters that a step does not use have no gradient there, and neither
@@ -160,8 +160,9 @@ class StepRunner:
     """Runs the three steps of a batch.
 
     generator, discriminator, face_discriminator: on the training device, in training mode, the last one needed where it
-    has a weight; losses: their modules on it as well; active: `final_weights`; precision: see `numerics`; compile: one graph per region and step, kept for one runner at
-    a time; average_gradients: called on the gradients between backward and update, for several processes.
+    has a weight; losses: their modules on it as well; active: `final_weights`; precision: see `numerics`; compile: one
+    graph per region and step, kept for one runner at a time; average_gradients: called on the gradients between
+    backward and update, for several processes.
     Errors: ParameterError if a loss is active that lacks its network.
     """
 

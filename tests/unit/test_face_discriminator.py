@@ -17,8 +17,16 @@ from blindface.losses.adversarial import image_gradient_by_autograd
 from blindface.losses.face_crops import crop_weights
 from blindface.networks import FaceDiscriminator, count_parameters
 from blindface.params import ObjectiveParams, TrainParams, WeightParams
-from blindface.steps import Batch, Losses, StepRunner, final_weights, make_face_discriminator, make_networks
-from blindface.steps import make_optimisers, weights_at
+from blindface.steps import (
+    Batch,
+    Losses,
+    StepRunner,
+    final_weights,
+    make_face_discriminator,
+    make_networks,
+    make_optimisers,
+    weights_at,
+)
 
 FOUND = torch.ones(1, dtype=torch.bool)
 CHOICE = ObjectiveParams(
@@ -161,7 +169,7 @@ def test_it_moves_what_the_generator_makes_of_the_face() -> None:
 
 def test_a_weight_before_the_last_step_is_refused() -> None:
     early = CHOICE.model_copy(update={"face_adversarial": WeightParams(final=(0.0, 0.2, 0.5))})
-    with pytest.raises(ParameterError, match="face_adversarial has weight 0.2 at step 2"):
+    with pytest.raises(ParameterError, match=r"face_adversarial has weight 0\.2 at step 2"):
         _runner(early)
 
 

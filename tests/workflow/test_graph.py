@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import pytest
@@ -149,6 +150,39 @@ def test_mae_only_training_weighs_the_absolute_error_alone():
     assert "objective1" not in values
     other = an_experiment(train={"objective2": {"adversarial": {"final": [9, 9, 9]}}, "penalty": {"gradient": 1.0}})
     assert json.loads(other.mae_slice("objective2"))["train"] == values
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "missing"),
+    [
+        ("models/objective1.safetensors", "objective1", False),
+        ("models/nothing.safetensors", "objective1", True),
+        ("models/nothing.safetensors", "objective1.mae", False),
+    ],
+)
+def test_a_file_to_begin_with_is_read_from_the_projects_root_and_not_by_mae_training(tmp_path, model, name, missing):
+    result = snakemake(
+        *("--cores", "1", "-n", "--config", f"train={{objective1: {{initial: {model}}}}}"),
+        *("--", f"data/models/{name}/generator.safetensors"),
+        directory=tmp_path,
+        check=False,
+    )
+    assert (result.returncode != 0) == missing
+    told = (result.stdout + result.stderr).partition("MissingInputException")[2]
+    assert (os.path.relpath(ROOT / model, tmp_path) in told) == missing
+
+
+def test_a_file_to_begin_with_is_named_as_seen_from_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = an_experiment(train={"objective1": {"initial": "models/objective1.safetensors"}})
+    (path,) = given.initial("objective1")
+    assert (tmp_path / path).resolve() == ROOT / "models" / "objective1.safetensors"
+    assert json.loads(given.train_slice("objective1"))["train"]["objective1"]["initial"] == path
+    assert json.loads(given.mae_slice("objective1")) == json.loads(an_experiment().mae_slice("objective1"))
+    assert given.initial("objective2") == []
+    assert given.train_slice("objective2") == an_experiment().train_slice("objective2")
+    absolute = an_experiment(train={"objective1": {"initial": "/models/mine.safetensors"}})
+    assert absolute.initial("objective1") == ["/models/mine.safetensors"]
 
 
 def test_a_method_reads_its_own_settings_only():

@@ -1,16 +1,22 @@
 # Progressive WGAN-GP training of one objective; a killed run goes on from its last checkpoint.
 
+# What both trainings below read.
+TRAINED_FROM = dict(
+    targets=rules.make_targets.output.targets,
+    train="data/pairs/{objective}/train.parquet",
+    validation="data/pairs/{objective}/validation.parquet",
+    landmarks=rules.detect_landmarks.output.landmarks,
+    weights="data/weights/train/manifest.json",
+    # The gate has to be passed; passing it once more is no reason to train anew.
+    checked=ancient("data/checked/{objective}.json"),
+    code=EXPERIMENT.modules("train"),
+)
+
 
 rule train:
     input:
-        targets=rules.make_targets.output.targets,
-        train="data/pairs/{objective}/train.parquet",
-        validation="data/pairs/{objective}/validation.parquet",
-        landmarks=rules.detect_landmarks.output.landmarks,
-        weights="data/weights/train/manifest.json",
-        # The gate has to be passed; passing it once more is no reason to train anew.
-        checked=ancient("data/checked/{objective}.json"),
-        code=EXPERIMENT.modules("train"),
+        **TRAINED_FROM,
+        initial=lambda wildcards: EXPERIMENT.initial(wildcards.objective),
     output:
         generator="data/models/{objective}/generator.safetensors",
         history="data/models/{objective}/history.csv",
@@ -46,6 +52,8 @@ rule train:
 
 # The same training with the absolute error alone, for the rows mae1 and mae2 (restore.methods).
 use rule train as train_mae with:
+    input:
+        **TRAINED_FROM,
     output:
         generator="data/models/{objective}.mae/generator.safetensors",
         history="data/models/{objective}.mae/history.csv",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from blindface.networks.discriminator import Discriminator, Stage
@@ -30,7 +32,7 @@ class FaceDiscriminator(Discriminator):
         widths = [channels, 2 * channels, 4 * channels, 8 * channels, 8 * channels]
         top = widths[-1]
         self.from_rgb = nn.ModuleList([initialise(nn.Conv2d(3, channels, 1), gain=2.0)])
-        self.stages = nn.ModuleList(Stage(inputs, outputs) for inputs, outputs in zip(widths, widths[1:], strict=False))
+        self.stages = nn.ModuleList(Stage(inputs, outputs) for inputs, outputs in pairwise(widths))
         self.last = EqualisedConv2d(top + 1, top)
         self.hidden = initialise(nn.Linear(top * _LAST**2, top), gain=2.0)
         self.score = initialise(nn.Linear(top, 1), gain=1.0)

@@ -63,6 +63,12 @@ class ObjectiveParams(Block):
     refinement_blocks: int = setting(
         0, "Residual blocks of the generator at 128x128, before the last image; the paper's has none.", ge=0, le=16
     )
+    initial: str | None = setting(
+        None,
+        "A generator file of the same encoder and channels, whose averaged weights training begins with; "
+        "null: random weights of the seed.",
+        min_length=1,
+    )
     adversarial: WeightParams = setting(WeightParams(final=(0.5, 0.3, 0.1)), "Weight of the adversarial loss.")
     pixel: WeightParams = setting(WeightParams(final=(100.0, 100.0, 100.0)), "alpha: weight of the absolute error.")
     perceptual: WeightParams = setting(WeightParams(final=(10.0, 10.0, 10.0)), "beta: weight of the perceptual loss.")

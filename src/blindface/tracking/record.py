@@ -37,6 +37,8 @@ MAY_CHANGE = (
     "train.validation_lpips",
     "train.checkpoint_seconds",
     "train.checkpoints",
+    "train.objective1.initial",
+    "train.objective2.initial",
 )
 """Parameters that may change while a run goes on, as `training.checkpoint` allows."""
 
@@ -56,6 +58,9 @@ def record_key(facts: Mapping[str, Any]) -> str:
     Not the code, nor what a continuation may change: a run that goes on elsewhere stays the same run.
     """
     parts = {name: facts.get(name) for name in ("objective", "data", "started")}
+    if isinstance(parts["data"], Mapping) and parts["data"].get("initial") is None:
+        # A run that began before training could begin with a file goes on as the same run
+        parts["data"] = {name: value for name, value in parts["data"].items() if name != "initial"}
     params = flatten(facts.get("params") or {})
     parts["params"] = {name: value for name, value in params.items() if name not in MAY_CHANGE}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

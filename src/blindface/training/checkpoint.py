@@ -31,8 +31,12 @@ BEST = "best.safetensors"
 _NAME = re.compile(r"epoch(\d+)-batch(\d+)\.safetensors")
 
 _FREE = ("device", "processes", "validation_lpips", "checkpoint_seconds", "checkpoints")
-MAY_DIFFER = tuple(f"params.train.{name}" for name in _FREE)
-"""What may change between a run and its continuation: it moves no weight, or follows from the machine."""
+_PATHS = ("objective1.initial", "objective2.initial")
+MAY_DIFFER = tuple(f"params.train.{name}" for name in (*_FREE, *_PATHS))
+"""What may change between a run and its continuation: it moves no weight, or follows from the machine.
+
+Of a file the hash of its bytes decides, which stands under `data`, and not where it lies.
+"""
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,9 @@ class ImageSet:
     ) -> Batch:
         """Cut a batch: `rows` (N,) int64, `mirrored` (N,) bool, `mixes`, `shifts` on the device; see `EpochDraws`.
 
-        blinds: (all images, u, u, 3) uint8 on the device, in place of the stored ones, moved already. Targets at 64 and 32 px are area
-        averages of those at 128 px. There are no landmarks at 32 px: step 1 gets those of 64 px, which it does not use.
+        blinds: (all images, u, u, 3) uint8 on the device, in place of the stored ones, moved already. Targets at 64 and
+        32 px are area averages of those at 128 px. There are no landmarks at 32 px: step 1 gets those of 64 px, which
+        it does not use.
         """
         blind = to_signed((self.blinds if blinds is None else blinds)[rows])
         target = self.targets[rows]

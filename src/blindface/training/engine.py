@@ -22,6 +22,7 @@ from blindface.params import Objective, PairsParams, TrackParams, TrainParams
 from blindface.processes import join
 from blindface.progress import say
 from blindface.training.checkpoint import Checkpoint, clear_checkpoints, differences
+from blindface.training.initial import begin_with, initial_file
 from blindface.training.loop import Status, train_to_the_end
 from blindface.training.memory import advise
 from blindface.training.record import hash_code, identify
@@ -64,7 +65,7 @@ def train(
         if found == "finished":
             return "finished"
         try:
-            run = processes.together(lambda: _build(task, identity))
+            run = processes.together(lambda: _build(task, identity, begins=found is None))
             if isinstance(found, Checkpoint):
                 run.go_on_from(found)
             with run.start_tracking(track) if processes.leads else nullcontext() as tracker:
@@ -88,6 +89,7 @@ def _identify(task: Task) -> dict[str, Any]:
     """What decides the weights, and the code's hash under `code`."""
     names = ("targets", "train", "validation", "landmarks", "perceptual")
     inputs = {name: getattr(task.files, name) for name in names}
+    inputs["initial"] = initial_file(task.choice, task.objective)
     return {**identify(task.params, task.objective, task.pairs, inputs), "code": hash_code()}
 
 
@@ -115,8 +117,14 @@ def _look_into(
     return find_checkpoint(output / "checkpoints", decisive, code)
 
 
-def _build(task: Task, identity: Mapping[str, Any]) -> TrainingRun:
+def _build(task: Task, identity: Mapping[str, Any], begins: bool) -> TrainingRun:
+    """The run at its start. begins: no checkpoint follows, so that a file of first weights has to be read."""
     try:
-        return TrainingRun(task, identity)
+        run = TrainingRun(task, identity)
     except torch.cuda.OutOfMemoryError as error:
         raise DeviceError(advise(task)) from error
+    initial = initial_file(task.choice, task.objective)
+    if begins and initial is not None:
+        begin_with(run.state, initial, task.objective)
+        say(f"{task.objective} begins with the weights of {initial}")
+    return run
