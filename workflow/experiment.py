@@ -141,7 +141,7 @@ class Experiment:
         train[objective]["initial"] = None
         train["perceptual"] = {"backbone": "none"}
         # what only the critic reads must not retrain either
-        for key in ("penalty", "discriminator_channels"):
+        for key in ("penalty", "discriminator_channels", "discriminator_rate"):
             train.pop(key)
         return json.dumps(values)
 

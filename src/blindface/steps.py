@@ -82,11 +82,15 @@ class Losses:
 
 @dataclass(frozen=True)
 class Optimisers:
-    """One Adam per network."""
+    """One Adam per network.
+
+    discriminator_rate: the discriminators' learning rate over the generator's.
+    """
 
     generator: Adam
     discriminator: Adam
     face_discriminator: Adam | None = None
+    discriminator_rate: float = 1.0
 
     def all(self) -> tuple[Adam, ...]:
         """The generator's, then those of the discriminators."""
@@ -94,13 +98,14 @@ class Optimisers:
         return self.generator, self.discriminator, *faces
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set the rate of all, in place where it is a tensor."""
+        """Set the generator's rate, and with it the others, in place where they are tensors."""
         for optimiser in self.all():
+            own = rate if optimiser is self.generator else rate * self.discriminator_rate
             for group in optimiser.param_groups:
                 if isinstance(group["lr"], Tensor):
-                    group["lr"].fill_(rate)
+                    group["lr"].fill_(own)
                 else:
-                    group["lr"] = rate
+                    group["lr"] = own
 
 
 def make_networks(params: TrainParams, choice: ObjectiveParams) -> tuple[Generator, Discriminator]:
@@ -120,6 +125,7 @@ def make_optimisers(
     learning_rate: float,
     betas: tuple[float, float],
     face_discriminator: nn.Module | None = None,
+    discriminator_rate: float = 1.0,
 ) -> Optimisers:
     """Adam for each network; on a GPU fused into one kernel, with the learning rate as a tensor there.
 
@@ -134,7 +140,9 @@ def make_optimisers(
         return Adam(parameters, lr=rate, betas=betas, fused=True)
 
     faces = None if face_discriminator is None else adam(face_discriminator)
-    return Optimisers(adam(generator), adam(discriminator), faces)
+    optimisers = Optimisers(adam(generator), adam(discriminator), faces, discriminator_rate)
+    optimisers.set_learning_rate(learning_rate)
+    return optimisers
 
 
 def weights_at(objective: ObjectiveParams, epoch: float) -> StepWeights:

@@ -187,6 +187,18 @@ def test_losses_that_cannot_be_had_are_refused() -> None:
         _runner(CHOICE.model_copy(update=nothing))
 
 
+def test_discriminators_learn_at_their_own_multiple_of_the_rate() -> None:
+    networks = (*_networks(), FaceDiscriminator(4))
+    optimisers = make_optimisers(networks[0], networks[1], 1e-3, (0.0, 0.99), networks[2], discriminator_rate=2.5)
+
+    def rates() -> list[float]:
+        return [adam.param_groups[0]["lr"] for adam in optimisers.all()]
+
+    assert rates() == pytest.approx([1e-3, 2.5e-3, 2.5e-3])
+    optimisers.set_learning_rate(2e-4)
+    assert rates() == pytest.approx([2e-4, 5e-4, 5e-4])
+
+
 def test_average_moves_by_its_decay() -> None:
     average, network = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
     nn.init.constant_(network.weight, 3.0)  # type: ignore[arg-type]

@@ -85,7 +85,7 @@ class Discriminator(nn.Module):
 
     def _way(self, step: int) -> tuple[nn.Conv2d, list[Stage]]:
         """Where images of a step enter, and the stages that they pass in order."""
-        return self.from_rgb[step - 1], list(self.stages[:step])[::-1]  # type: ignore[return-value]
+        return self.from_rgb[step - 1], [self.stages[place] for place in range(step - 1, -1, -1)]  # type: ignore
 
     def _size(self, step: int) -> int:
         """Side of a step's images in pixels."""

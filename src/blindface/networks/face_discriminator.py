@@ -38,7 +38,7 @@ class FaceDiscriminator(Discriminator):
         self.score = initialise(nn.Linear(top, 1), gain=1.0)
 
     def _way(self, step: int) -> tuple[nn.Conv2d, list[Stage]]:
-        return self.from_rgb[0], list(self.stages)  # type: ignore[arg-type, return-value]
+        return self.from_rgb[0], [self.stages[place] for place in range(len(self.stages))]  # type: ignore
 
     def _size(self, step: int) -> int:
         return FACE_SIZE

@@ -103,7 +103,10 @@ class TrainParams(Block):
     deterministic: bool = setting(False, "The same weights to the bit on a rerun on the same machine, a little slower.")
     generator_channels: int = setting(512, "Channels of the generator at 16x16.", ge=8, le=2048, multiple_of=8)
     discriminator_channels: int = setting(64, "Channels of the discriminator at 128x128.", ge=4, le=512)
-    learning_rate: float = setting(0.001, "Adam's learning rate of both networks.", gt=0, le=1)
+    learning_rate: float = setting(0.001, "Adam's learning rate.", gt=0, le=1)
+    discriminator_rate: float = setting(
+        1.0, "Learning rate of the discriminators, as a multiple of the generator's (Heusel et al. 2017).", gt=0, le=100
+    )
     learning_rate_decay: float = setting(
         0.0, "Share of the run, at its end, over which the learning rate falls linearly to zero.", ge=0, le=1
     )

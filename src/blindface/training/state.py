@@ -56,7 +56,12 @@ class TrainingState:
             if self.face_discriminator is not None:
                 self.face_discriminator.processes = processes.count
         self.optimisers: Optimisers = make_optimisers(
-            self.generator, self.discriminator, params.learning_rate, params.betas, self.face_discriminator
+            self.generator,
+            self.discriminator,
+            params.learning_rate,
+            params.betas,
+            self.face_discriminator,
+            params.discriminator_rate,
         )
         self.decay = params.ema
         self.updates = 0
