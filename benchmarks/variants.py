@@ -173,9 +173,11 @@ def prepare(
     weights = final_weights(choice)
     batch = make_batch(generator.input_size, batch_size, device, layout)
     if name == PLAIN:
-        networks = [network for network in (generator, discriminator, faces) if network is not None]
-        adams = [Adam(network.parameters(), lr=params.learning_rate, betas=params.betas) for network in networks]
-        plain = Optimisers(*adams)
+
+        def adam(network: nn.Module) -> Adam:
+            return Adam(network.parameters(), lr=params.learning_rate, betas=params.betas)
+
+        plain = Optimisers(adam(generator), adam(discriminator), None if faces is None else adam(faces))
         return lambda: plain_pass(generator, discriminator, losses, plain, batch, weights, faces)
     optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas, faces)
     if processes.count > 1 and params.batch_statistics == "batch":

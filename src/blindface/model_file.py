@@ -82,6 +82,11 @@ def load_generator(path: Path, weights: str = "ema", device: torch.device | str 
     return network.to(device).eval().requires_grad_(False)
 
 
+def halve(tensor: Tensor) -> Tensor:
+    """Kernels in half precision; vectors (biases, batch statistics), which weigh nothing in the file, as they are."""
+    return tensor.half() if tensor.is_floating_point() and tensor.dim() > 1 else tensor
+
+
 def _widen(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 

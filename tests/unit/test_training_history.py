@@ -89,7 +89,7 @@ def test_a_bad_term_is_named_even_if_later_batches_are_good(bad: float) -> None:
 
 def test_history_has_its_columns_and_leaves_the_unknown_empty(tmp_path: Path) -> None:
     means = {"pixel/1": 0.5, "pixel/2": 0.25, "pixel/3": 0.125, "critic_gap/3": -2.0}
-    weights = ((1.0, 2.0, 0.0, 0.0),) * 3
+    weights = ((1.0, 2.0, 0.0, 0.0, 0.0),) * 3
     rows = history_rows(1, means, weights, [], 0.001, 4.0, 64, torch.device("cpu"))
     write_history(tmp_path / "history.csv", rows)
     read = list(csv.DictReader((tmp_path / "history.csv").open()))

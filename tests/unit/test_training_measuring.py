@@ -14,6 +14,7 @@ from torch import Tensor
 from blindface.networks import Discriminator, Generator
 from blindface.params import ObjectiveParams, PairsParams, PerceptualParams, TrainParams, WeightParams
 from blindface.plan import count_work, fixed_bytes
+from blindface.steps import TERMS
 from blindface.training import memory, validation
 from blindface.training.measuring import is_better, judge, load_distance
 from blindface.training.memory import largest_batches
@@ -79,11 +80,11 @@ CHOICE = ObjectiveParams(adversarial=WeightParams(final=(0.5, 0.3, 0.1), start=0
 
 def test_drawn_curves_are_the_weights_with_their_corners() -> None:
     epochs, weights = weight_curves(CHOICE, 102)
-    assert weights.shape == (len(epochs), 3, 4)
+    assert weights.shape == (len(epochs), 3, len(TERMS))
     at = {float(epoch): row for epoch, row in zip(epochs, weights, strict=True)}
     np.testing.assert_allclose(at[0.0][:, 0], [0.1, 0.06, 0.02])
     np.testing.assert_allclose(at[30.0][:, 0], [0.5, 0.3, 0.1])  # the corner is a point of the curve
-    np.testing.assert_allclose(at[102.0], [[0.5, 100, 10, 0], [0.3, 100, 10, 0.5], [0.1, 100, 10, 0.25]])
+    np.testing.assert_allclose(at[102.0], [[0.5, 100, 10, 0, 0], [0.3, 100, 10, 0.5, 0], [0.1, 100, 10, 0.25, 0]])
     rising = np.diff(weights[:, 0, 0]) / np.diff(epochs)
     np.testing.assert_allclose(rising[epochs[1:] <= 30], 0.4 / 30, rtol=1e-6)
     np.testing.assert_allclose(rising[epochs[:-1] >= 30], 0.0, atol=1e-12)
@@ -94,7 +95,7 @@ def test_the_drawing_has_a_panel_per_loss_and_the_same_bytes_twice(tmp_path: Pat
         draw_weights(CHOICE, 102, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     groups = [group.get("id", "") for group in ElementTree.parse(tmp_path / "a.svg").getroot().iter()]
-    assert sum(name.startswith("axes_") for name in groups) == 4
+    assert sum(name.startswith("axes_") for name in groups) == len(TERMS)
 
 
 def test_what_is_advised_when_memory_runs_out_fits_by_the_plans_estimate() -> None:

@@ -82,6 +82,28 @@ def train_command(
         _leave_early(status)
 
 
+@app.command("snapshot")
+def snapshot_command(
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint, or the folder of a model: its newest one.")],
+    train: Annotated[Path, typer.Option(dir_okay=False, help="The pairs that the run trains on.")],
+    output: Annotated[Path, typer.Option(dir_okay=False, help="Generator file to write.")],
+    half: Annotated[
+        bool, typer.Option("--half", help="Averaged weights alone, in half precision, as published models.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Write the generator of a run that is not finished, as it stood at a checkpoint, for `blindface restore`.
+
+    Example: blindface snapshot --checkpoint data/models/objective1 --train data/pairs/objective1/train.parquet
+    --output build/snapshot.safetensors
+    """
+    from blindface.device import choose_device
+    from blindface.training.snapshot import write_snapshot
+
+    position = write_snapshot(checkpoint, train, output, half=half, device=choose_device(device))
+    say(f"{output}: the generator at {position}")
+
+
 def _leave_early(status: Status) -> NoReturn:
     why = "time is up" if status == "time" else "interrupted"
     with suppress(OSError):  # a reader such as `tee` may be gone after Ctrl-C

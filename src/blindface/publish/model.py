@@ -11,7 +11,7 @@ from torch import Tensor
 
 from blindface.errors import InputError
 from blindface.files import read_json, sha256_file, write_json
-from blindface.model_file import load_generator, read_header, save_generator
+from blindface.model_file import halve, load_generator, read_header, save_generator
 from blindface.packed import read_table
 
 CHECKED_IMAGES = 64
@@ -30,18 +30,13 @@ def publish_model(folder: Path, scores: Path, output: Path, self_ensemble: bool 
     header, run = read_header(source), read_json(folder / "run.json")
     state = load_generator(source, "ema").state_dict()
     _refuse_overflow(source, state)
-    halves = {name: _halve(tensor) for name, tensor in state.items()}
+    halves = {name: halve(tensor) for name, tensor in state.items()}
     save_generator(
         output, {"ema": halves}, header["arguments"], objective=run["objective"], trained=run["weights_sha256"]
     )
     digest = sha256_file(output)
     write_json(output.with_suffix(".json"), {"sha256": digest, "self_ensemble": self_ensemble, "images": _few(scores)})
     return digest
-
-
-def _halve(tensor: Tensor) -> Tensor:
-    """Kernels in half precision; vectors (biases, batch statistics), which weigh nothing in the file, as they are."""
-    return tensor.half() if tensor.is_floating_point() and tensor.dim() > 1 else tensor
 
 
 def _refuse_overflow(path: Path, state: Mapping[str, Tensor]) -> None:

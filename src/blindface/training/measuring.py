@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
+from blindface.images import to_signed
 from blindface.networks import Generator, recalibrate
 from blindface.training.data import ImageSet
-from blindface.training.validation import iterate_batches, validate, write_samples
+from blindface.training.validation import validate, write_samples
 
 if TYPE_CHECKING:
     from blindface.metrics.lpips_distance import Lpips
@@ -41,9 +43,7 @@ class Measurer:
 
     def recalibrate(self) -> None:
         """Measure the batch statistics anew: those of averaged weights are no average of statistics."""
-        whole = min(len(self.images) // self.batch_size, max(RECALIBRATION_IMAGES // self.batch_size, 1))
-        batches = iterate_batches(self.images, self.batch_size, whole)
-        recalibrate(self.network, (batch.blind for batch in batches))
+        recalibrate_on(self.network, self.images.blinds, self.batch_size)
 
     def scores(self) -> list[dict[str, float]]:
         """Validation scores of steps 1, 2, 3, as columns of the history; empty without a validation part."""
@@ -54,6 +54,13 @@ class Measurer:
     def write_samples(self, path: Path) -> None:
         """A grid of the same few images every time."""
         write_samples(self.network, self.validation if self.validation else self.images, path)
+
+
+def recalibrate_on(network: Generator, blinds: Tensor, batch_size: int) -> None:
+    """Measure a generator's batch statistics anew on the first whole batches of blind images (N, u, u, 3) uint8."""
+    whole = min(len(blinds) // batch_size, max(RECALIBRATION_IMAGES // batch_size, 1))
+    starts = range(0, whole * batch_size, batch_size)
+    recalibrate(network, (to_signed(blinds[start : start + batch_size]) for start in starts))
 
 
 def load_distance(weights: Path | None, device: torch.device) -> Lpips | None:
