@@ -98,7 +98,7 @@ def snapshot_command(
     --output build/snapshot.safetensors
     """
     from blindface.device import choose_device
-    from blindface.training.snapshot import write_snapshot
+    from blindface.snapshot import write_snapshot
 
     position = write_snapshot(checkpoint, train, output, half=half, device=choose_device(device))
     say(f"{output}: the generator at {position}")

@@ -91,7 +91,7 @@ class TrainParams(Block):
     )
     compile: bool = setting(True, "Compile the steps on a GPU; costs one or two minutes once.")
     cuda_graph: bool = setting(
-        False, "Record the work of a batch once and start it by one call, on one GPU: where the processor is the limit."
+        True, "Record the work of a batch once and start it by one call, on one GPU, whose kernels then never wait."
     )
     processes: int = setting(
         1, "Processes that share each batch, one per GPU; under torchrun its own number counts.", ge=1, le=64
