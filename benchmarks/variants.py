@@ -25,14 +25,13 @@ from blindface.steps import (
     STEPS,
     Batch,
     Losses,
-    Optimisers,
     StepRunner,
     StepWeights,
     final_weights,
     make_face_discriminator,
     make_networks,
-    make_optimisers,
 )
+from blindface.updates import Optimisers, make_optimisers
 
 VARIANTS: dict[str, tuple[Precision, bool, bool, bool]] = {
     "bf16 eager": ("bf16", False, False, False),

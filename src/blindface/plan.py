@@ -33,8 +33,8 @@ from blindface.steps import (
     final_weights,
     make_face_discriminator,
     make_networks,
-    make_optimisers,
 )
+from blindface.updates import make_optimisers
 
 PROBE_SECONDS = 1.0
 PROBE_OPERATIONS = 5e11

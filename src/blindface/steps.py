@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, func, nn
+from torch import Tensor, func
 from torch.optim import Adam
 
 from blindface.errors import ParameterError
@@ -41,6 +41,7 @@ from blindface.losses import (
 from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.numerics import Precision, autocast
 from blindface.params.training import ObjectiveParams, TrainParams
+from blindface.updates import Optimisers
 
 STEPS = (1, 2, 3)
 TERMS = ("adversarial", "pixel", "perceptual", "attention", "face_adversarial")
@@ -80,34 +81,6 @@ class Losses:
     gradient_penalty: GradientPenalty = field(default_factory=GradientPenalty)
 
 
-@dataclass(frozen=True)
-class Optimisers:
-    """One Adam per network.
-
-    discriminator_rate: the discriminators' learning rate over the generator's.
-    """
-
-    generator: Adam
-    discriminator: Adam
-    face_discriminator: Adam | None = None
-    discriminator_rate: float = 1.0
-
-    def all(self) -> tuple[Adam, ...]:
-        """The generator's, then those of the discriminators."""
-        faces = () if self.face_discriminator is None else (self.face_discriminator,)
-        return self.generator, self.discriminator, *faces
-
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the generator's rate, and with it the others, in place where they are tensors."""
-        for optimiser in self.all():
-            own = rate if optimiser is self.generator else rate * self.discriminator_rate
-            for group in optimiser.param_groups:
-                if isinstance(group["lr"], Tensor):
-                    group["lr"].fill_(own)
-                else:
-                    group["lr"] = own
-
-
 def make_networks(params: TrainParams, choice: ObjectiveParams) -> tuple[Generator, Discriminator]:
     """Both networks of an objective, with weights drawn from PyTorch's generator."""
     channels = choice.generator_channels or params.generator_channels
@@ -117,32 +90,6 @@ def make_networks(params: TrainParams, choice: ObjectiveParams) -> tuple[Generat
 def make_face_discriminator(params: TrainParams, choice: ObjectiveParams) -> FaceDiscriminator | None:
     """The critic of faces, of the other one's width, where it has a weight; weights drawn from PyTorch's generator."""
     return FaceDiscriminator(params.discriminator_channels) if any(choice.face_adversarial.final) else None
-
-
-def make_optimisers(
-    generator: nn.Module,
-    discriminator: nn.Module,
-    learning_rate: float,
-    betas: tuple[float, float],
-    face_discriminator: nn.Module | None = None,
-    discriminator_rate: float = 1.0,
-) -> Optimisers:
-    """Adam for each network; on a GPU fused into one kernel, with the learning rate as a tensor there.
-
-    A recorded update (`recorded_steps`) reads the rate of the time when it runs, not of the time when it was recorded.
-    """
-
-    def adam(network: nn.Module) -> Adam:
-        parameters = list(network.parameters())
-        if not parameters[0].is_cuda:
-            return Adam(parameters, lr=learning_rate, betas=betas)
-        rate = torch.tensor(learning_rate, device=parameters[0].device)
-        return Adam(parameters, lr=rate, betas=betas, fused=True)
-
-    faces = None if face_discriminator is None else adam(face_discriminator)
-    optimisers = Optimisers(adam(generator), adam(discriminator), faces, discriminator_rate)
-    optimisers.set_learning_rate(learning_rate)
-    return optimisers
 
 
 def weights_at(objective: ObjectiveParams, epoch: float) -> StepWeights:
@@ -357,21 +304,3 @@ def _compiled(region: Callable[..., Any]) -> Callable[..., Any]:
     Static shapes: each step has its own. The backward of each region is compiled with it.
     """
     return torch.compile(region, dynamic=False, fullgraph=True)
-
-
-def average_decay(decay: float, updates: int) -> float:
-    """The decay of a moving average after so many updates: it starts small, so that the first weights are forgotten."""
-    return min(decay, (1 + updates) / (10 + updates))
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move `average` towards `network`: a <- decay a + (1 - decay) w, weights and running statistics alike.
-
-    The averaged statistics only serve until `networks.recalibrate` measures them anew.
-    """
-    ours, theirs = average.state_dict(), network.state_dict()
-    moving = [name for name, value in ours.items() if value.is_floating_point()]
-    torch._foreach_lerp_([ours[name] for name in moving], [theirs[name] for name in moving], 1.0 - decay)
-    for name in ours.keys() - set(moving):
-        ours[name].copy_(theirs[name])

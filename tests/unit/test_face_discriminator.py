@@ -17,16 +17,8 @@ from blindface.losses.adversarial import image_gradient_by_autograd
 from blindface.losses.face_crops import crop_weights
 from blindface.networks import FaceDiscriminator, count_parameters
 from blindface.params import ObjectiveParams, TrainParams, WeightParams
-from blindface.steps import (
-    Batch,
-    Losses,
-    StepRunner,
-    final_weights,
-    make_face_discriminator,
-    make_networks,
-    make_optimisers,
-    weights_at,
-)
+from blindface.steps import Batch, Losses, StepRunner, final_weights, make_face_discriminator, make_networks, weights_at
+from blindface.updates import make_optimisers
 
 FOUND = torch.ones(1, dtype=torch.bool)
 CHOICE = ObjectiveParams(

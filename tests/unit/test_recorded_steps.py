@@ -14,7 +14,8 @@ from blindface.device import numeric_policy
 from blindface.networks import Discriminator, Generator
 from blindface.params import ObjectiveParams, WeightParams
 from blindface.recorded_steps import WARM_UP, RecordedSteps
-from blindface.steps import Batch, Losses, StepRunner, final_weights, make_optimisers, weights_at
+from blindface.steps import Batch, Losses, StepRunner, final_weights, weights_at
+from blindface.updates import make_optimisers
 
 CHOICE = ObjectiveParams(
     adversarial=WeightParams(final=(1.0, 1.0, 1.0), ramp=2.0),

@@ -16,16 +16,8 @@ import blindface.steps
 from blindface.errors import ParameterError
 from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.params import ObjectiveParams, WeightParams
-from blindface.steps import (
-    Batch,
-    Losses,
-    StepRunner,
-    average_decay,
-    final_weights,
-    make_optimisers,
-    update_average,
-    weights_at,
-)
+from blindface.steps import Batch, Losses, StepRunner, final_weights, weights_at
+from blindface.updates import average_decay, make_optimisers, update_average
 
 ROOT = Path(__file__).parents[2]
 CHOICE = ObjectiveParams(

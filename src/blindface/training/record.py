@@ -60,7 +60,16 @@ def hash_code() -> str:
     """SHA-256 over the source files that decide the weights, so that a finished run of other code is told apart."""
     root = Path(__file__).parent.parent
     files = [
-        root / name for name in ("images.py", "numerics.py", "processes.py", "randomness.py", "shifting.py", "steps.py")
+        root / name
+        for name in (
+            "images.py",
+            "numerics.py",
+            "processes.py",
+            "randomness.py",
+            "shifting.py",
+            "steps.py",
+            "updates.py",
+        )
     ]
     for package in ("networks", "losses", "training", "degradation"):
         files += sorted((root / package).rglob("*.py"))

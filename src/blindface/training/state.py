@@ -14,14 +14,8 @@ from blindface.networks.synchronised import synchronise
 from blindface.params.training import ObjectiveParams, TrainParams
 from blindface.processes import ALONE, Processes
 from blindface.randomness import derive_seed
-from blindface.steps import (
-    Optimisers,
-    average_decay,
-    make_face_discriminator,
-    make_networks,
-    make_optimisers,
-    update_average,
-)
+from blindface.steps import make_face_discriminator, make_networks
+from blindface.updates import Optimisers, average_decay, make_optimisers, update_average
 
 
 class TrainingState:
