@@ -180,9 +180,7 @@ def prepare(
         return lambda: plain_pass(generator, discriminator, losses, plain, batch, weights, faces)
     optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas, faces)
     if processes.count > 1 and params.batch_statistics == "batch":
-        synchronise(generator, discriminator, processes)
-        if faces is not None:
-            faces.processes = processes.count
+        synchronise(processes, generator, discriminator, faces)
     runner = StepRunner(
         generator,
         discriminator,

@@ -16,7 +16,7 @@ from blindface.processes import ALONE, Processes, join
 BEGIN = """
 import torch
 from blindface.errors import InputError
-from blindface.networks import Discriminator, Generator
+from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.networks.synchronised import synchronise
 from blindface.params import ObjectiveParams, WeightParams
 from blindface.processes import ALONE, join
@@ -27,18 +27,20 @@ torch.set_num_threads(1)
 
 CHOICE = ObjectiveParams(
     adversarial=WeightParams(final=(1.0, 1.0, 1.0)), pixel=WeightParams(final=(10.0, 10.0, 10.0)),
-    perceptual=WeightParams(), attention=WeightParams(final=(0.0, 0.5, 0.25)))
+    perceptual=WeightParams(), attention=WeightParams(final=(0.0, 0.5, 0.25)),
+    face_adversarial=WeightParams(final=(0.0, 0.0, 0.5)))
 SIZES = (32, 64, 128)
 
 def make_runner(processes):
     torch.manual_seed(0)
     networks = Generator(8).double(), Discriminator(4).double()
+    faces = FaceDiscriminator(4).double()
     if processes.count > 1:
-        synchronise(*networks, processes)
+        synchronise(processes, *networks, faces)
     average = processes.average_gradients if processes.count > 1 else None
-    optimisers = make_optimisers(*networks, 1e-3, (0.0, 0.99))
+    optimisers = make_optimisers(*networks, 1e-3, (0.0, 0.99), faces)
     return StepRunner(*networks, Losses(None), optimisers, active=final_weights(CHOICE),
-                      average_gradients=average)
+                      average_gradients=average, face_discriminator=faces)
 
 def make_batch(count=4):
     torch.manual_seed(1)
@@ -62,8 +64,8 @@ def compare(processes):
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         torch.testing.assert_close(processes.average(found[name]), value, rtol=1e-9, atol=1e-9, msg=name)
-    for ours, other in ((many.generator, one.generator), (many.discriminator, one.discriminator)):
-        ours, other = ours.state_dict(), other.state_dict()
+    for name in ("generator", "discriminator", "face_discriminator"):
+        ours, other = getattr(many, name).state_dict(), getattr(one, name).state_dict()
         assert ours.keys() == other.keys()
         for name in ours:
             # Adam divides by the root of the mean square: rounding of gradients near zero grows

@@ -311,12 +311,14 @@ def test_two_processes_do_not_train_in_one_folder(files: TrainFiles, tmp_path: P
 def test_losses_that_cannot_be_computed_are_left_out_and_recorded(
     files: TrainFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    params = params_with(epochs=1, perceptual={"backbone": "vgg19"}, objective1={"batch_size": 2})
+    choice = {"batch_size": 2, "face_adversarial": {"final": [0, 0, 1]}}
+    params = params_with(epochs=1, perceptual={"backbone": "vgg19"}, objective1=choice)
     source = replace(files, landmarks=None, perceptual_missing="vgg19 is not to be had")
     assert train(params.train, "objective1", source, tmp_path, pairs=params.pairs) == "finished"
     left_out = json.loads((tmp_path / "run.json").read_text())["losses_left_out"]
     assert left_out["perceptual"] == "vgg19 is not to be had"
-    assert "no image of the training part has landmarks" in left_out["attention"]
+    for name in ("attention", "face_adversarial"):
+        assert "no image of the training part has landmarks" in left_out[name]
     assert "without the perceptual loss: vgg19 is not to be had" in capsys.readouterr().err
 
 

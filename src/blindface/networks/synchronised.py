@@ -59,10 +59,12 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance * (values / (values - 1)), self.momentum)
 
 
-def synchronise(generator: Generator, discriminator: Discriminator, processes: Processes) -> None:
-    """Make the statistics of both networks those of all processes. Names and values of their tensors stay."""
+def synchronise(processes: Processes, generator: Generator, *discriminators: Discriminator | None) -> None:
+    """Make the statistics of the networks those of all processes. Names and values of their tensors stay."""
     for parent in list(generator.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):
                 setattr(parent, name, SynchronisedBatchNorm2d(child, processes))
-    discriminator.processes = processes.count
+    for discriminator in discriminators:
+        if discriminator is not None:
+            discriminator.processes = processes.count

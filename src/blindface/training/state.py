@@ -46,9 +46,7 @@ class TrainingState:
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
         if processes.count > 1 and params.batch_statistics == "batch":
             # Not in the average: one process measures its statistics, without the others
-            synchronise(self.generator, self.discriminator, processes)
-            if self.face_discriminator is not None:
-                self.face_discriminator.processes = processes.count
+            synchronise(processes, self.generator, self.discriminator, self.face_discriminator)
         self.optimisers: Optimisers = make_optimisers(
             self.generator,
             self.discriminator,
