@@ -22,7 +22,8 @@ def write_snapshot(source: Path, train: Path, output: Path, *, half: bool, devic
 
     source: a checkpoint, or the folder of a model, of which the newest is taken; train: the pairs of the run, on whose
     images the averaged weights' batch statistics are measured; half: averaged weights alone, in half precision, as
-    published. The file is a generator file for every stage; of the last epoch's checkpoint it holds the run's own bits.
+    published. The file is a generator file for every stage; of the last checkpoint it holds what the run wrote, to the
+    bit where as many threads sum.
     Errors: InputError if there is no checkpoint, or the pairs are not those of the objective.
     """
     checkpoint = _find(Path(source))
