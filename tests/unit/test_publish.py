@@ -18,7 +18,7 @@ from blindface.model_file import load_generator, save_generator
 from blindface.networks import Generator
 from blindface.publish import publish_model, publish_results, write_card
 from blindface.publish.readme import BEGIN, END, results_table, update_readme
-from blindface.publish.sample import sample_sheet, write_sample
+from blindface.publish.sample import sample_sheet, write_overview, write_sample
 from blindface.report.catalogue import SOURCES
 
 METRICS = {
@@ -158,6 +158,25 @@ def test_sample_sheet_shows_blind_steps_and_original_of_rendered_faces(finished:
     path = write_sample(model, "objective1")
     assert path.name == "generator.png"
     assert (cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)[:128] == sheet).all()
+
+
+def test_overview_shows_both_models_beside_their_own_blind_images(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    for name, encoder in (("objective1", "none"), ("objective2", "plain")):
+        network = Generator(8, encoder)
+        save_generator(tmp_path / f"{name}.safetensors", {"ema": network.state_dict()}, network.arguments)
+    picture = cv2.imread(str(write_overview(tmp_path, faces=((1, 1), (6, 1)))), cv2.IMREAD_COLOR_RGB)
+    cell, gap, head = 256, 14, 60  # of the report's montages
+    assert picture.shape == (head + gap + 2 * (cell + gap), 5 * (cell + gap) + gap, 3)
+    for column, (objective, place) in enumerate(
+        [("objective1", 0), ("objective1", 3), ("objective2", 0), ("objective2", 3), ("objective2", 4)]
+    ):
+        sheet = sample_sheet(tmp_path / f"{objective}.safetensors", objective, faces=((1, 1), (6, 1)))
+        for row in range(2):
+            top, left = head + gap + row * (cell + gap), gap + column * (cell + gap)
+            shown = picture[top : top + cell : 2, left : left + cell : 2].astype(int)
+            expected = sheet[row * 128 : row * 128 + 128, place * 128 : place * 128 + 128].astype(int)
+            assert np.abs(shown - expected).mean() < 1
 
 
 def test_card_tells_data_training_results_and_groups(finished: Path, tmp_path: Path) -> None:

@@ -172,6 +172,16 @@ def test_a_file_to_begin_with_is_read_from_the_projects_root_and_not_by_mae_trai
     assert (os.path.relpath(ROOT / model, tmp_path) in told) == missing
 
 
+def test_the_published_models_are_trained_on(tmp_path):
+    overlays = ("config/light.yaml", "config/improved.yaml", "config/further.yaml")
+    models = [f"data/models/objective{number}/generator.safetensors" for number in (1, 2)]
+    result = snakemake("--cores", "8", "-n", "-p", "--configfile", *overlays, "--", *models, directory=tmp_path)
+    assert jobs_of(result)["train"] == 2
+    for number in (1, 2):
+        path = os.path.relpath(ROOT / "models" / f"objective{number}.safetensors", tmp_path)
+        assert f'"initial": "{path}"' in result.stdout + result.stderr
+
+
 def test_a_file_to_begin_with_is_named_as_seen_from_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = an_experiment(train={"objective1": {"initial": "models/objective1.safetensors"}})

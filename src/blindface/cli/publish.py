@@ -26,7 +26,7 @@ def publish_command(
     from blindface.errors import InputError
     from blindface.params import OBJECTIVES, load_params
     from blindface.progress import say
-    from blindface.publish import publish_model, publish_results, write_card, write_sample
+    from blindface.publish import publish_model, publish_results, write_card, write_overview, write_sample
 
     choice = load_params(params)
     if choice.restore.weights != "ema":
@@ -49,6 +49,7 @@ def publish_command(
             self_ensemble=twice,
         )
         say(f"{output}: {output.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
+    write_overview(models)
 
 
 @app.command("readme")

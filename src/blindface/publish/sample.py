@@ -1,4 +1,4 @@
-"""A sample sheet of a published generator on rendered faces: to look at, and to check that the file does the same."""
+"""Sheets of published generators on rendered faces: to look at, and to check that the files do the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blindface.embedded.render import render_photograph
 from blindface.files import atomic_path
 from blindface.images import Image, resize
 from blindface.model_file import load_generator
-from blindface.params import Objective, PairsParams
+from blindface.params import OBJECTIVES, Objective, PairsParams
 from blindface.restore import restore_images
 
 SEED = 2024
@@ -28,14 +28,30 @@ def sample_sheet(model: Path, objective: Objective, faces: Sequence[tuple[int, i
 
     The faces, their degradations (default parameters) and the weights decide it. Returns (128 faces, 640, 3) uint8 RGB.
     """
-    network = load_generator(model)
+    columns = _columns(model, objective, faces)
+    enlarged = [[resize(image, SIZE, "nearest") for image in column] for column in columns]
+    return np.concatenate([np.concatenate(row, axis=1) for row in zip(*enlarged, strict=True)], axis=0)
+
+
+def _columns(model: Path, objective: Objective, faces: Sequence[tuple[int, int]]) -> list[Image]:
+    """Stacks of blind images, the outputs of steps 1, 2, 3, and targets."""
     targets = [resize(render_photograph(*face, SEED).image, SIZE, "area") for face in faces]
     with Degrader(objective, PairsParams(), workers=1) as degrader:
         blinds = [degrader.one(t, photograph_id(*f))[1] for t, f in zip(targets, faces, strict=True)]
-    steps = restore_images(network, np.stack(blinds))
-    columns = [np.stack(blinds), *steps, np.stack(targets)]
-    enlarged = [[resize(image, SIZE, "nearest") for image in column] for column in columns]
-    return np.concatenate([np.concatenate(row, axis=1) for row in zip(*enlarged, strict=True)], axis=0)
+    return [np.stack(blinds), *restore_images(load_generator(model), np.stack(blinds)), np.stack(targets)]
+
+
+def write_overview(models: Path, faces: Sequence[tuple[int, int]] = FACES) -> Path:
+    """Write `restored.png`, both generators of a folder on the same faces, each from its own blind image."""
+    from blindface.report.montage import Strip, montage
+
+    first, second = (_columns(models / f"{name}.safetensors", name, faces) for name in OBJECTIVES)
+    heads = ["blind 16×16", "objective 1", "blind 128×128", "objective 2", "original"]
+    rows = zip(first[0], first[3], second[0], second[3], second[4], strict=True)
+    path = models / "restored.png"
+    with atomic_path(path) as temporary:
+        montage([Strip("", row) for row in rows], heads).savefig(temporary, format="png")
+    return path
 
 
 def write_sample(model: Path, objective: Objective) -> Path:

@@ -44,7 +44,8 @@ def montage(strips: Sequence[Strip], heads: Sequence[str]) -> Figure:
     """A grid of square pictures, 256 px each, with heads above the columns and texts at the left of the rows."""
     columns = max(len(strip.pictures) for strip in strips)
     head = HEAD if any(heads) else 0
-    width = SIDE + columns * (CELL + GAP) + GAP
+    side = SIDE if any(strip.side for strip in strips) else 0
+    width = side + columns * (CELL + GAP) + GAP
     height = head + GAP + sum(strip.height for strip in strips)
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     canvas = np.zeros((height, width, 4), np.uint8)  # one transparent sheet: a picture each would cost seconds
@@ -53,12 +54,12 @@ def montage(strips: Sequence[Strip], heads: Sequence[str]) -> Figure:
         figure.text(x / width, 1 - y / height, text, **look)
 
     for column, text in enumerate(heads):
-        write(SIDE + GAP + column * (CELL + GAP), head - 4, text, fontsize=9, va="bottom", fontweight="bold")
+        write(side + GAP + column * (CELL + GAP), head - 4, text, fontsize=9, va="bottom", fontweight="bold")
     top = head + GAP
     for strip in strips:
         write(GAP, top, strip.side, fontsize=8, va="top", color=PALETTE["muted"])
         for column, picture in enumerate(strip.pictures):
-            left = SIDE + GAP + column * (CELL + GAP)
+            left = side + GAP + column * (CELL + GAP)
             if picture is None:
                 write(left + CELL // 2, top + CELL // 2, "–", ha="center", va="center", color=PALETTE["muted"])
             else:
