@@ -26,7 +26,6 @@ from variants import PLAIN, VARIANTS, add_choices, prepare, read_choices
 
 from blindface.params import ObjectiveParams, TrainParams
 from blindface.plan import count_work
-from blindface.steps import make_networks
 
 DATA_SHEET = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """Dense bfloat16 operations per second, NVIDIA's data sheets (SXM)."""
@@ -79,9 +78,7 @@ def main() -> None:
     options = _options()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     params, choice = read_choices(options)
-    with torch.device("meta"):
-        networks = make_networks(params, choice)
-    gflop, _ = count_work(params, options.objective, *networks)
+    gflop, _ = count_work(params, options.objective)
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     product = matrix_product_speed(device)
     sheet = next((speed for key, speed in DATA_SHEET.items() if key in name), None)

@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from blindface.device import choose_device, numeric_policy
 from blindface.losses import PerceptualLoss
-from blindface.networks import Discriminator, Generator, count_parameters
+from blindface.networks import Discriminator, FaceDiscriminator, Generator, count_parameters
 from blindface.networks.discriminator import SIZES
 from blindface.numerics import autocast
 from blindface.params import Objective, TrainParams
@@ -94,12 +94,11 @@ def plan(params: TrainParams, objective: Objective, images: int) -> Plan:
     """
     device = choose_device(params.device)
     choice = params.of(objective)
-    with torch.device("meta"):
-        generator, discriminator = make_networks(params, choice)
-    gflop, kept = count_work(params, objective, generator, discriminator)
+    generator, discriminator, _ = _networks(params, objective)
+    gflop, kept = count_work(params, objective)
     half = params.precision == "bf16" and device.type == "cuda"
     share = -(-choice.batch_size // params.processes)
-    memory = fixed_bytes(generator, discriminator, images) + kept * share / (2 if half else 1)
+    memory = fixed_bytes(params, objective, images) + kept * share / (2 if half else 1)
     per_image = sum(gflop.values()) * 1e9
     # On a processor the probe of a large network takes few images, that of a small one as many as the training
     count = min(share, max(2, int(PROBE_OPERATIONS / per_image)))
@@ -121,10 +120,19 @@ def plan(params: TrainParams, objective: Objective, images: int) -> Plan:
     )
 
 
-def fixed_bytes(generator: Generator, discriminator: Discriminator, images: int) -> float:
+def fixed_bytes(params: TrainParams, objective: Objective, images: int) -> float:
     """Bytes on each GPU that do not depend on the batch: networks, optimisers, average, data."""
-    copies = COPIES * count_parameters(generator) + (COPIES - 1) * count_parameters(discriminator)
+    generator, *critics = _networks(params, objective)
+    copies = COPIES * count_parameters(generator)
+    copies += (COPIES - 1) * sum(count_parameters(critic) for critic in critics if critic is not None)
     return 4.0 * copies + images * 3 * (SIZES[-1] ** 2 + generator.input_size**2)
+
+
+def _networks(params: TrainParams, objective: Objective) -> tuple[Generator, Discriminator, FaceDiscriminator | None]:
+    """The networks of an objective, without values."""
+    choice = params.of(objective)
+    with torch.device("meta"):
+        return *make_networks(params, choice), make_face_discriminator(params, choice)
 
 
 def meta_batch(blind_size: int, count: int) -> Batch:
@@ -138,18 +146,14 @@ def meta_batch(blind_size: int, count: int) -> Batch:
     )
 
 
-def count_work(
-    params: TrainParams, objective: Objective, generator: Generator, discriminator: Discriminator
-) -> tuple[dict[str, float], float]:
+def count_work(params: TrainParams, objective: Objective) -> tuple[dict[str, float], float]:
     """GFLOP per image by part, and the bytes of float32 values kept for backward passes at the worst moment."""
-    choice = params.of(objective)
-    active = final_weights(choice)
+    generator, discriminator, faces = _networks(params, objective)
+    active = final_weights(params.of(objective))
     backbone = params.perceptual.backbone
     perceptual = None if backbone == "none" else PerceptualLoss(backbone, params.perceptual.layers, None)
     if perceptual is None:
         active = tuple((a, b, 0.0, d, e) for a, b, _, d, e in active)
-    with torch.device("meta"):
-        faces = make_face_discriminator(params, choice)
     optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas, faces)
     losses = Losses(perceptual)
     runner = StepRunner(generator, discriminator, losses, optimisers, active=active, face_discriminator=faces)

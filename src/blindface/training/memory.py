@@ -7,7 +7,6 @@ import torch
 from blindface.numerics import Precision
 from blindface.packed import count_rows
 from blindface.plan import count_work, fixed_bytes
-from blindface.steps import make_networks
 from blindface.training.task import Task
 
 HEADROOM = 0.9
@@ -18,10 +17,8 @@ def advise(task: Task) -> str:
     """One sentence for a run that ran out of memory on the task's GPU."""
     free, _ = torch.cuda.mem_get_info(task.device)
     available = free + torch.cuda.memory_reserved(task.device)
-    with torch.device("meta"):
-        generator, discriminator = make_networks(task.params, task.choice)
-    _, per_image = count_work(task.params, task.objective, generator, discriminator)
-    left = HEADROOM * available - fixed_bytes(generator, discriminator, count_rows(task.files.train))
+    _, per_image = count_work(task.params, task.objective)
+    left = HEADROOM * available - fixed_bytes(task.params, task.objective, count_rows(task.files.train))
     fitting = largest_batches(task.choice.batch_size, task.params.precision, per_image, left, task.processes.count)
     options = [
         f"train.{task.objective}.batch_size to {size}" + (f" with train.precision {precision}" if precision else "")
