@@ -19,21 +19,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from blindface.device import choose_device, numeric_policy
 from blindface.losses import PerceptualLoss
+from blindface.losses.schedule import FACES, STEPS, TERMS, final_weights
 from blindface.networks import Discriminator, FaceDiscriminator, Generator, count_parameters
 from blindface.networks.discriminator import SIZES
 from blindface.numerics import autocast
-from blindface.params import Objective, TrainParams
-from blindface.steps import (
-    FACES,
-    STEPS,
-    TERMS,
-    Batch,
-    Losses,
-    StepRunner,
-    final_weights,
-    make_face_discriminator,
-    make_networks,
-)
+from blindface.params import Objective, TrainParams, WeightParams
+from blindface.steps import Batch, Losses, StepRunner, make_face_discriminator, make_networks
 from blindface.updates import make_optimisers
 
 PROBE_SECONDS = 1.0
@@ -149,14 +140,16 @@ def meta_batch(blind_size: int, count: int) -> Batch:
 def count_work(params: TrainParams, objective: Objective) -> tuple[dict[str, float], float]:
     """GFLOP per image by part, and the bytes of float32 values kept for backward passes at the worst moment."""
     generator, discriminator, faces = _networks(params, objective)
-    active = final_weights(params.of(objective))
+    choice = params.of(objective)
     backbone = params.perceptual.backbone
     perceptual = None if backbone == "none" else PerceptualLoss(backbone, params.perceptual.layers, None)
     if perceptual is None:
-        active = tuple((a, b, 0.0, d, e) for a, b, _, d, e in active)
+        choice = choice.model_copy(update={"perceptual": WeightParams()})
     optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas, faces)
     losses = Losses(perceptual)
-    runner = StepRunner(generator, discriminator, losses, optimisers, active=active, face_discriminator=faces)
+    runner = StepRunner(
+        generator, discriminator, losses, optimisers, active=final_weights(choice), face_discriminator=faces
+    )
     batch = meta_batch(generator.input_size, count=2)  # more than one, for the deviation over the batch
     operations: dict[str, float] = {}
     most = 0.0

@@ -14,8 +14,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from blindface.losses.schedule import StepWeights
 from blindface.progress import say
-from blindface.steps import Batch, StepRunner, StepWeights
+from blindface.steps import Batch, StepRunner
 
 WARM_UP = 3
 """Batches that are run before one is recorded: they compile, choose algorithms and make the optimisers' moments."""

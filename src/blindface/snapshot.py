@@ -30,7 +30,7 @@ def write_snapshot(source: Path, train: Path, output: Path, *, half: bool, devic
     identity = checkpoint.record["identity"]
     objective: Objective = identity["objective"]
     params = TrainParams.model_validate(identity["params"]["train"])
-    average, raw = (_generator(checkpoint, params, objective, part) for part in ("average", "generator"))
+    average = _generator(checkpoint, params, objective, "average")
     blinds = torch.from_numpy(packed.read_images(train, "blind"))
     if blinds.shape[1] != average.input_size:
         raise InputError(
@@ -40,9 +40,10 @@ def write_snapshot(source: Path, train: Path, output: Path, *, half: bool, devic
     average.to(device)
     recalibrate_on(average, blinds.to(device), params.of(objective).batch_size)
     state = average.state_dict()
-    weights = {"ema": {name: halve(value) for name, value in state.items()}} if half else {"ema": state}
-    if not half:
-        weights["raw"] = raw.state_dict()
+    if half:
+        weights = {"ema": {name: halve(value) for name, value in state.items()}}
+    else:
+        weights = {"ema": state, "raw": _generator(checkpoint, params, objective, "generator").state_dict()}
     progress = checkpoint.record["progress"]
     position = f"epoch {progress['epoch']} of {params.epochs}, batch {progress['batch']}"
     save_generator(output, weights, average.arguments, objective=objective, snapshot=position)

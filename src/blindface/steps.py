@@ -36,21 +36,12 @@ from blindface.losses import (
     critic_loss,
     drift,
     face_crops,
-    weight_at,
 )
+from blindface.losses.schedule import FACES, STEPS, TERMS, StepWeights
 from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.numerics import Precision, autocast
 from blindface.params.training import ObjectiveParams, TrainParams
 from blindface.updates import Optimisers
-
-STEPS = (1, 2, 3)
-TERMS = ("adversarial", "pixel", "perceptual", "attention", "face_adversarial")
-"""The generator's losses, in the order of their weights."""
-
-FACES = TERMS.index("face_adversarial")
-
-StepWeights = tuple[tuple[float, float, float, float, float], ...]
-"""For steps 1, 2, 3 the weights of TERMS."""
 
 
 @dataclass(frozen=True)
@@ -90,25 +81,6 @@ def make_networks(params: TrainParams, choice: ObjectiveParams) -> tuple[Generat
 def make_face_discriminator(params: TrainParams, choice: ObjectiveParams) -> FaceDiscriminator | None:
     """The critic of faces, of the other one's width, where it has a weight; weights drawn from PyTorch's generator."""
     return FaceDiscriminator(params.discriminator_channels) if any(choice.face_adversarial.final) else None
-
-
-def weights_at(objective: ObjectiveParams, epoch: float) -> StepWeights:
-    """The weights of all losses at all steps at an epoch (from 0, with fractions)."""
-    return tuple(
-        (
-            weight_at(objective.adversarial, step, epoch),
-            weight_at(objective.pixel, step, epoch),
-            weight_at(objective.perceptual, step, epoch),
-            weight_at(objective.attention, step, epoch),
-            weight_at(objective.face_adversarial, step, epoch),
-        )
-        for step in STEPS
-    )
-
-
-def final_weights(objective: ObjectiveParams) -> StepWeights:
-    """The weights after all ramps; a zero says that the loss is never computed at that step."""
-    return weights_at(objective, float("inf"))
 
 
 class StepRunner:

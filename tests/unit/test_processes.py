@@ -20,7 +20,8 @@ from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.networks.synchronised import synchronise
 from blindface.params import ObjectiveParams, WeightParams
 from blindface.processes import ALONE, join
-from blindface.steps import Batch, Losses, StepRunner, final_weights, weights_at
+from blindface.losses.schedule import final_weights, weights_at
+from blindface.steps import Batch, Losses, StepRunner
 from blindface.updates import make_optimisers
 import blindface.steps
 torch.set_num_threads(1)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from blindface.device import numeric_policy
+from blindface.losses.schedule import final_weights, weights_at
 from blindface.networks import Discriminator, Generator
 from blindface.params import ObjectiveParams, WeightParams
 from blindface.recorded_steps import WARM_UP, RecordedSteps
-from blindface.steps import Batch, Losses, StepRunner, final_weights, weights_at
+from blindface.steps import Batch, Losses, StepRunner
 from blindface.updates import make_optimisers
 
 CHOICE = ObjectiveParams(

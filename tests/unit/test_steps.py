@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 import blindface.steps
 from blindface.errors import ParameterError
+from blindface.losses.schedule import final_weights, weights_at
 from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.params import ObjectiveParams, WeightParams
-from blindface.steps import Batch, Losses, StepRunner, final_weights, weights_at
+from blindface.steps import Batch, Losses, StepRunner
 from blindface.updates import average_decay, make_optimisers, update_average
 
 ROOT = Path(__file__).parents[2]

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from blindface.losses.schedule import TERMS
 from blindface.networks import Generator
 from blindface.params import ObjectiveParams, PairsParams, PerceptualParams, TrainParams, WeightParams
 from blindface.plan import count_work, fixed_bytes
-from blindface.steps import TERMS
 from blindface.training import memory, validation
 from blindface.training.measuring import is_better, judge, load_distance
 from blindface.training.memory import largest_batches

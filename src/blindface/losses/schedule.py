@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from blindface.params.training import WeightParams
+from blindface.params.training import ObjectiveParams, WeightParams
+
+STEPS = (1, 2, 3)
+TERMS = ("adversarial", "pixel", "perceptual", "attention", "face_adversarial")
+"""The generator's losses, in the order of their weights; an objective's parameters have a block for each."""
+
+FACES = TERMS.index("face_adversarial")
+
+StepWeights = tuple[tuple[float, ...], ...]
+"""For steps 1, 2, 3 the weights of TERMS."""
 
 
 def weight_at(weight: WeightParams, step: int, epoch: float) -> float:
@@ -15,3 +24,13 @@ def weight_at(weight: WeightParams, step: int, epoch: float) -> float:
     if weight.ramp == 0 or epoch >= weight.ramp:
         return final
     return final * (weight.start + (1.0 - weight.start) * epoch / weight.ramp)
+
+
+def weights_at(objective: ObjectiveParams, epoch: float) -> StepWeights:
+    """The weights of all losses at all steps at an epoch (from 0, with fractions)."""
+    return tuple(tuple(weight_at(getattr(objective, name), step, epoch) for name in TERMS) for step in STEPS)
+
+
+def final_weights(objective: ObjectiveParams) -> StepWeights:
+    """The weights after all ramps; a zero says that the loss is never computed at that step."""
+    return weights_at(objective, float("inf"))

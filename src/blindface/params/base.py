@@ -42,7 +42,8 @@ def _explain_one(detail: ErrorDetails, model: type[Block]) -> str:
         hint = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}"
         return f"unknown parameter '{path}', {hint}"
     message = detail["msg"].removeprefix("Value error, ")
-    if isinstance(detail["input"], dict):  # what does not go together names itself; the block is long
+    # Parameters that do not go together: the message names them, and the whole block would be long
+    if detail["type"] == "value_error" and isinstance(detail["input"], dict):
         return f"parameters of '{path}': {message}"
     return f"parameter '{path}' is {detail['input']!r}: {message[0].lower()}{message[1:]}"
 

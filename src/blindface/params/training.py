@@ -100,7 +100,7 @@ class TrainParams(Block):
         "batch",
         "Of several processes: batch norm and the critic's deviation look at the whole batch or each at its own part.",
     )
-    deterministic: bool = setting(False, "The same weights to the bit on a rerun on the same machine, a little slower.")
+    deterministic: bool = setting(False, "The same weights to the bit on a rerun on the same machine.")
     generator_channels: int = setting(512, "Channels of the generator at 16x16.", ge=8, le=2048, multiple_of=8)
     discriminator_channels: int = setting(64, "Channels of the discriminator at 128x128.", ge=4, le=512)
     learning_rate: float = setting(0.001, "Adam's learning rate.", gt=0, le=1)

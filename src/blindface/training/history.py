@@ -37,7 +37,7 @@ from torch import Tensor
 
 from blindface.errors import TrainingError
 from blindface.files import write_text
-from blindface.steps import STEPS, TERMS, StepWeights
+from blindface.losses.schedule import STEPS, TERMS, StepWeights
 
 COLUMNS = (
     *("epoch", "step", "adversarial", "pixel", "perceptual", "attention", "total", "critic_gap", "penalty", "drift"),

@@ -14,7 +14,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from blindface.steps import weights_at
+from blindface.losses.schedule import weights_at
 from blindface.tracking import Tracker
 from blindface.training.checkpoint import CheckpointWriter
 from blindface.training.data import EpochDraws, draw_epoch

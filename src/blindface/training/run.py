@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindface.device import describe_device
+from blindface.losses.schedule import final_weights, weights_at
 from blindface.packed import read_metadata
 from blindface.params import TrackParams
 from blindface.progress import say
 from blindface.recorded_steps import RecordedSteps
 from blindface.shifting import Shifts, draw_shifts
-from blindface.steps import Losses, StepRunner, final_weights, weights_at
+from blindface.steps import Losses, StepRunner
 from blindface.tracking import Tracker, start_tracking
 from blindface.training.checkpoint import Checkpoint, random_state, set_random_state
 from blindface.training.data import ImageSet, count_batches, draw_order, load_set

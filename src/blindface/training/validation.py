@@ -83,10 +83,9 @@ def validate(
     return scores
 
 
-def iterate_batches(part: ImageSet, batch_size: int, limit: int | None = None) -> Iterable[Batch]:
-    """The part's batches in file order, the last one perhaps smaller; at most `limit` batches."""
-    starts = range(0, len(part), batch_size)
-    for start in starts if limit is None else starts[:limit]:
+def iterate_batches(part: ImageSet, batch_size: int) -> Iterable[Batch]:
+    """The part's batches in file order, the last one perhaps smaller."""
+    for start in range(0, len(part), batch_size):
         yield part.batch(torch.arange(start, min(start + batch_size, len(part)), device=part.targets.device))
 
 
