@@ -160,7 +160,7 @@ class Experiment:
         keys = ["restore.batch_size"]
         chosen = self.methods[method]
         if chosen.models:
-            keys += ["restore.weights", "restore.self_ensemble", "restore.device"]
+            keys += ["restore.weights", "restore.self_ensemble", "restore.self_ensemble_sigma", "restore.device"]
         if chosen.chosen:
             keys += ["restore.criterion", "restore.blend" if chosen.models else "restore.strengths"]
         if method == "parallel":

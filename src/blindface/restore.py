@@ -62,11 +62,12 @@ def restore(
     interpolation: str = "linear",
     choosing: Choosing | None = None,
     self_ensemble: Sequence[Objective] = (),
+    sigma: float = 0.0,
 ) -> int:
     """Restore all images of `pairs` by `method` into the packed file `output`; returns their number.
 
     models: generator files in the order of the method's models; self_ensemble: the objectives whose models restore each
-    image together with its mirror image (see `blindface.self_ensemble`). Errors: InputError for an unknown method, a
+    image together with its mirror image; sigma: of their `SelfEnsemble`. Errors: InputError for an unknown method, a
     wrong number of models, a model that does not fit the images, or no validation image where a number is to be
     chosen; DeviceError if the GPU's memory does not suffice.
     """
@@ -75,7 +76,7 @@ def restore(
     wanted = len(METHODS[method].models)
     if len(models) != wanted:
         raise InputError(f"method {method} passes {wanted} models, got {len(models)}: give --model for each")
-    networks = _load(models, weights, device, self_ensemble)
+    networks = _load(models, weights, device, self_ensemble, sigma)
     _check_sizes(METHODS[method], pairs, models, networks)
     chosen, apply = _restorer(METHODS[method], networks, interpolation, choosing or Choosing(), batch_size)
     metadata = {"method": method} | ({"chosen": json.dumps(chosen.record())} if chosen else {})
@@ -143,12 +144,13 @@ def restore_steps(
     weights: str = "ema",
     device: torch.device | str = "cpu",
     self_ensemble: Sequence[Objective] = (),
+    sigma: float = 0.0,
 ) -> int:
     """Keep the outputs of all three steps for the first `examples` images of `pairs`; returns their number.
 
     The packed file has the columns id, step1 (32x32), step2 (64x64) and step3 (128x128).
     """
-    (network,) = _load([model], weights, device, self_ensemble)
+    (network,) = _load([model], weights, device, self_ensemble, sigma)
     with packed.PackedWriter(
         output, {"id": pa.string()}, {name: (size, size, 3) for name, size in STEP_SIZES.items()}
     ) as writer:
@@ -159,7 +161,7 @@ def restore_steps(
 
 
 def _load(
-    models: Sequence[Path], weights: str, device: torch.device | str, self_ensemble: Sequence[Objective]
+    models: Sequence[Path], weights: str, device: torch.device | str, self_ensemble: Sequence[Objective], sigma: float
 ) -> list[Network]:
     if not models:
         return []
@@ -170,7 +172,7 @@ def _load(
     for path in models:
         network = load_generator(path, weights, device)
         objective = "objective1" if network.input_size < SIZE else "objective2"
-        networks.append(SelfEnsemble(network) if objective in self_ensemble else network)
+        networks.append(SelfEnsemble(network, sigma) if objective in self_ensemble else network)
     return networks
 
 

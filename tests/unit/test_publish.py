@@ -96,7 +96,7 @@ def test_record_beside_a_published_generator_holds_metrics_of_64_images(finished
     )
     record = json.loads(output.with_suffix(".json").read_text())
     assert record["sha256"] == digest
-    assert record["self_ensemble"] is False
+    assert record["self_ensemble"] is None
     assert len(record["images"]) == 64
     assert record["images"]["Rendered_Person_000/one"] == {"psnr": 20.0}  # a missing value is left out
 
@@ -195,7 +195,7 @@ def test_card_tells_data_training_results_and_groups(finished: Path, tmp_path: P
         photographs="lfw-150",
         digest="d" * 64,
         groups=tmp_path / "groups.csv",
-        self_ensemble=True,
+        self_ensemble=2.5,
     )
     card = (tmp_path / "objective1.md").read_text()
     for text in (
@@ -206,7 +206,7 @@ def test_card_tells_data_training_results_and_groups(finished: Path, tmp_path: P
             "4,242: channels 32, encoder none",
         ),
         "1 of 5 epochs",
-        "together with its mirror image",
+        "`SelfEnsemble(generator, sigma=2.5)`",
         *("| NIQE ↓ | 7.50 | 7.50 | 7.40 to 7.60 |", "| pixel | 1.0 | 2.0 | 3.5 |", "10 minutes on a card"),
         *(
             "| gender | gender: female* | predicted | 20 | 21.00 |",

@@ -64,7 +64,8 @@ def test_published_model_reaches_its_metrics_on_64_photographs(objective: Object
     with Degrader(objective, PairsParams(), workers=1) as degrader:
         blinds = np.stack([degrader.one(target, name)[1] for target, name in zip(targets, record, strict=True)])
     network = load_generator(MODELS / f"{objective}.safetensors")
-    restored = restore_images(SelfEnsemble(network) if published["self_ensemble"] else network, blinds)[-1]
+    sigma = published["self_ensemble"]
+    restored = restore_images(network if sigma is None else SelfEnsemble(network, sigma), blinds)[-1]
     lpips = Lpips("squeeze", mirror / "weights" / "squeezenet1_1_features.derived.pth")
     for metric, measured, tolerance in (
         ("psnr", psnr(restored, targets), 0.05),

@@ -243,7 +243,9 @@ def test_report_says_whose_images_were_restored_with_their_mirror_images(sources
     assert "Self-ensemble" not in dict(run_facts(gather(sources)))
     chosen = sources.params.restore.model_copy(update={"self_ensemble": ("objective2",)})
     params = sources.params.model_copy(update={"restore": chosen})
-    assert dict(run_facts(gather(replace(sources, params=params))))["Self-ensemble"].startswith("objective 2: the mean")
+    text = dict(run_facts(gather(replace(sources, params=params))))["Self-ensemble"]
+    assert text.startswith("objective 2: the mean")
+    assert text.endswith("finer than a Gaussian of 2.5 px")
 
 
 @pytest.mark.parametrize("display", get_args(Interpolation))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from scipy.ndimage import gaussian_filter
 
 from blindface import packed
 from blindface.device import choose_device
@@ -105,6 +107,28 @@ def test_self_ensemble_is_the_mean_with_the_mirror_images_result_of_the_chosen_o
     model, steps = tmp_path / "m.safetensors", tmp_path / "steps.parquet"
     restore_steps(tmp_path / "pairs.parquet", model, steps, 3, self_ensemble=("objective1",))
     np.testing.assert_array_equal(packed.read_images(steps, "step3"), restored(("objective1",))[:3])
+
+
+def test_self_ensemble_averages_colour_and_coarse_brightness_and_keeps_fine_brightness(tmp_path: Path) -> None:
+    images = write_pairs(tmp_path / "pairs.parquet", 16)
+    network = write_model(tmp_path / "m.safetensors")
+    signed = to_signed(torch.tensor(images))
+    with torch.no_grad():
+        joined = SelfEnsemble(network, sigma=2.5)(signed)
+        straight, mirrored = network(signed), [image.flip(-1) for image in network(signed.flip(-1))]
+    for size, ours, other, found in zip((32, 64, 128), straight, mirrored, joined, strict=True):
+        change = ((other - ours) / 2).double().numpy()
+        luma = np.einsum("nchw,c->nhw", change, [0.299, 0.587, 0.114])[:, None]
+        sigma = 2.5 * size / 128
+        coarse = gaussian_filter(luma, (0, 0, sigma, sigma), mode="nearest", radius=(0, 0, *[math.ceil(3 * sigma)] * 2))
+        expected = torch.from_numpy(ours.double().numpy() + change - luma + coarse).float()
+        torch.testing.assert_close(found, expected)
+        assert np.abs(luma - coarse).max() > 1e-3  # there was something to keep
+
+    arguments = (tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
+    restore("objective1", *arguments, self_ensemble=("objective1",), sigma=2.5)
+    restored = packed.read_images(tmp_path / "out.parquet", "image")
+    np.testing.assert_array_equal(restored, signed_to_uint8(joined[-1]).numpy())
 
 
 def test_steps_are_kept_for_the_first_examples_only(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ rule restore_steps:
         slice=EXPERIMENT.slice(
             "restore.weights",
             "restore.self_ensemble",
+            "restore.self_ensemble_sigma",
             "restore.device",
             "report.examples",
         ),

@@ -36,7 +36,7 @@ def publish_command(
     for objective in OBJECTIVES:
         folder, scores = run / "data" / "models" / objective, run / "data" / "scores" / f"{objective}.parquet"
         output = models / f"{objective}.safetensors"
-        twice = objective in choice.restore.self_ensemble
+        twice = choice.restore.self_ensemble_sigma if objective in choice.restore.self_ensemble else None
         digest = publish_model(folder, scores, output, twice)
         write_sample(output, objective)
         write_card(

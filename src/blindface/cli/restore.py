@@ -56,6 +56,7 @@ def restore_command(
             validation, targets, choice.criterion, choice.strengths, choice.blend, parameters.pairs.reduction
         ),
         self_ensemble=choice.self_ensemble,
+        sigma=choice.self_ensemble_sigma,
     )
 
 
@@ -77,4 +78,13 @@ def restore_steps_command(
     from blindface.restore import restore_steps
 
     device = choose_device(choice.device)
-    restore_steps(pairs, model, output, parameters.report.examples, choice.weights, device, choice.self_ensemble)
+    restore_steps(
+        pairs,
+        model,
+        output,
+        parameters.report.examples,
+        choice.weights,
+        device,
+        choice.self_ensemble,
+        choice.self_ensemble_sigma,
+    )

@@ -43,6 +43,13 @@ class RestoreParams(Block):
     self_ensemble: tuple[Objective, ...] = setting(
         (), "Objectives whose restored images are means with the mirrored input's, turned back; twice the time."
     )
+    self_ensemble_sigma: float = setting(
+        2.5,
+        "Which detail of brightness is left out of that mean: what this Gaussian takes away at 128x128; 0: none.",
+        unit="px",
+        ge=0,
+        le=64,
+    )
     batch_size: int = setting(64, "Images per forward pass.", ge=1, le=4096)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: the GPU where there is one.")
     display: Interpolation = setting("linear", "Interpolation of a 16x16 blind image to 128x128 for the metrics.")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from blindface.errors import InputError
 from blindface.files import read_json, write_text
+from blindface.losses.schedule import TERMS
 from blindface.model_file import read_header
 from blindface.report.catalogue import SOURCES
 from blindface.report.scores import arrow
@@ -31,17 +32,18 @@ def write_card(
     photographs: str,
     digest: str,
     groups: Path | None = None,
-    self_ensemble: bool = False,
+    self_ensemble: float | None = None,
 ) -> None:
     """Write the card of a published generator as Markdown to `output`.
 
     folder: of the trained model; scores: JSON of its method's metrics on the test part; photographs: `fetch.source`;
-    digest: SHA-256 of the published file; groups: `reports/subgroups.csv`, if there is one; self_ensemble: whether the
-    test part was restored by `SelfEnsemble`.
+    digest: SHA-256 of the published file; groups: `reports/subgroups.csv`, if there is one; self_ensemble: the sigma
+    of the `SelfEnsemble` that restored the test part, if one did.
     """
     run, found = read_json(Path(folder) / "run.json"), read_json(scores)
     network = read_header(Path(folder) / "generator.safetensors")["arguments"]
     objective = run["objective"]
+    choice = run["params"]["train"][objective]
     blind = read_json(Path(scores).with_name(f"blind{objective[-1]}.json"))
     text = _template().render(
         name=Path(output).stem,
@@ -52,7 +54,8 @@ def write_card(
         network=", ".join(f"{name.replace('_', ' ')} {value}" for name, value in network.items()),
         epochs=_epochs(Path(folder) / "history.csv", run["params"]["train"]["epochs"]),
         train=run["params"]["train"],
-        choice=run["params"]["train"][objective],
+        choice=choice,
+        losses=[name for name in TERMS if name in choice],  # an older run's record knows fewer
         test=found["images"],
         results=_results(found, blind),
         self_ensemble=self_ensemble,

@@ -18,12 +18,12 @@ CHECKED_IMAGES = 64
 """Test images whose metrics are kept beside the file."""
 
 
-def publish_model(folder: Path, scores: Path, output: Path, self_ensemble: bool = False) -> str:
+def publish_model(folder: Path, scores: Path, output: Path, self_ensemble: float | None = None) -> str:
     """Write `output`, a generator file with half-precision averaged weights, and beside it its record as JSON.
 
     folder: of the trained model (generator.safetensors, run.json); scores: the per-image table of its method on the
-    test part; self_ensemble: whether that part was restored by `SelfEnsemble`. Returns the SHA-256 of the file.
-    Errors: InputError if a file is missing, or if half precision cannot hold the weights.
+    test part; self_ensemble: the sigma of the `SelfEnsemble` that restored it, if one did. Returns the SHA-256 of the
+    file. Errors: InputError if a file is missing, or if half precision cannot hold the weights.
     """
     folder = Path(folder)
     source = folder / "generator.safetensors"

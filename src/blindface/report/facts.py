@@ -29,7 +29,9 @@ def run_facts(material: Material) -> list[Fact]:
     facts.append(("Weights evaluated", decay if params.restore.weights == "ema" else "the generator's last weights"))
     if params.restore.self_ensemble:
         which = " and ".join(_label(name) for name in params.restore.self_ensemble)
-        facts.append(("Self-ensemble", f"{which}: the mean with the mirrored input's result, turned back"))
+        sigma = params.restore.self_ensemble_sigma
+        fine = f" but for detail of brightness finer than a Gaussian of {sigma:g} px" if sigma else ""
+        facts.append(("Self-ensemble", f"{which}: the mean with the mirrored input's result, turned back{fine}"))
     facts.append(("16×16 blind images", f"enlarged by {INTERPOLATIONS[params.restore.display]} interpolation"))
     facts.append(("Epochs", _epochs(material)))
     seconds = {_label(name): float(run["seconds"]) for name, run in material.runs.items() if "seconds" in run}
