@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from blindface.params import OBJECTIVES
@@ -79,9 +80,16 @@ def _epochs(material: Material) -> str:
     done = {name: int(frame["epoch"].nunique()) for name, frame in material.history.items()}
     if not done:
         return f"{material.params.train.epochs} asked for; no history was given"
-    texts = [f"{_label(name)}: {count}" for name, count in done.items()]
+    texts = [f"{_label(name)}: {count}{_before(material, name)}" for name, count in done.items()]
     asked = material.params.train.epochs
     return ", ".join(texts) + ("" if set(done.values()) == {asked} else f" (asked for: {asked})")
+
+
+def _before(material: Material, objective: str) -> str:
+    """Where training began with a trained generator, whose epochs this run does not count."""
+    params = material.runs.get(objective, {}).get("params", {})
+    initial = params.get("train", {}).get(objective, {}).get("initial")
+    return f" after those of {Path(initial).name}" if initial else ""
 
 
 def _tracked(material: Material) -> str:
