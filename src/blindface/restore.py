@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 SIZE = 128
 STEP_SIZES = {"step1": 32, "step2": 64, "step3": 128}
+CACHED = 8
+"""Images at a time on a processor: features of more do not fit its cache, which more than doubles the time."""
 
 
 @dataclass(frozen=True)
@@ -194,10 +196,15 @@ def restore_images(network: Network, images: Image) -> list[Image]:
     if images.shape[1] != network.input_size:
         raise InputError(f"the model restores images of {network.input_size} px, got {images.shape[1]} px")
     device = next(network.parameters()).device
+    parts = [images]
+    if device.type == "cpu":
+        parts = [images[start : start + CACHED] for start in range(0, len(images), CACHED)]
     try:
         with torch.inference_mode():
-            outputs = network(to_signed(torch.tensor(images, device=device)))
-        return [signed_to_uint8(image).cpu().numpy() for image in outputs]
+            outputs = [network(to_signed(torch.tensor(part, device=device))) for part in parts]
+        return [
+            torch.cat([signed_to_uint8(image) for image in step]).cpu().numpy() for step in zip(*outputs, strict=True)
+        ]
     except torch.cuda.OutOfMemoryError as error:
         raise DeviceError(
             f"the GPU's memory does not suffice for {len(images)} images at a time: lower restore.batch_size"
