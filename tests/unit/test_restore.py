@@ -19,7 +19,7 @@ from blindface.images import resize, signed_to_uint8, to_signed
 from blindface.model_file import hash_tensors, load_generator, save_generator
 from blindface.networks import Generator
 from blindface.params import Objective
-from blindface.restore import restore, restore_steps
+from blindface.restore import CACHED, restore, restore_images, restore_steps
 from blindface.self_ensemble import SelfEnsemble
 
 
@@ -82,6 +82,16 @@ def test_result_depends_on_no_other_image_of_the_batch(tmp_path: Path) -> None:
         )
     one, all_at_once = (packed.read_images(tmp_path / f"{size}.parquet", "image").astype(int) for size in (1, 5))
     assert np.abs(one - all_at_once).max() <= 1  # convolutions of other batch sizes round differently
+
+
+def test_a_processor_takes_no_more_images_at_a_time_than_its_cache_holds(tmp_path: Path) -> None:
+    network, taken = write_model(tmp_path / "m.safetensors"), []
+    network.register_forward_pre_hook(lambda _, given: taken.append(len(given[0])))
+    images = np.random.default_rng(1).integers(0, 256, (2 * CACHED + 1, 16, 16, 3), dtype=np.uint8)
+    whole = restore_images(network, images)
+    assert taken == [CACHED, CACHED, 1]
+    for step in range(3):
+        np.testing.assert_array_equal(whole[step][-1:], restore_images(network, images[-1:])[step])
 
 
 def test_self_ensemble_is_the_mean_with_the_mirror_images_result_of_the_chosen_objective(tmp_path: Path) -> None:
