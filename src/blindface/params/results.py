@@ -50,7 +50,7 @@ class RestoreParams(Block):
         ge=0,
         le=64,
     )
-    batch_size: int = setting(64, "Images per forward pass.", ge=1, le=4096)
+    batch_size: int = setting(64, "Images per forward pass on a GPU; a processor takes at most eight.", ge=1, le=4096)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: the GPU where there is one.")
     display: Interpolation = setting("linear", "Interpolation of a 16x16 blind image to 128x128 for the metrics.")
     methods: tuple[Literal["classical1", "classical2", "mae1", "mae2", "parallel"], ...] = setting(
