@@ -196,12 +196,11 @@ def restore_images(network: Network, images: Image) -> list[Image]:
     if images.shape[1] != network.input_size:
         raise InputError(f"the model restores images of {network.input_size} px, got {images.shape[1]} px")
     device = next(network.parameters()).device
-    parts = [images]
-    if device.type == "cpu":
-        parts = [images[start : start + CACHED] for start in range(0, len(images), CACHED)]
+    at_a_time = CACHED if device.type == "cpu" else max(len(images), 1)
     try:
         with torch.inference_mode():
-            outputs = [network(to_signed(torch.tensor(part, device=device))) for part in parts]
+            parts = torch.split(torch.tensor(images, device=device), at_a_time)
+            outputs = [network(to_signed(part)) for part in parts]
         return [
             torch.cat([signed_to_uint8(image) for image in step]).cpu().numpy() for step in zip(*outputs, strict=True)
         ]

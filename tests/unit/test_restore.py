@@ -92,6 +92,7 @@ def test_a_processor_takes_no_more_images_at_a_time_than_its_cache_holds(tmp_pat
     assert taken == [CACHED, CACHED, 1]
     for step in range(3):
         np.testing.assert_array_equal(whole[step][-1:], restore_images(network, images[-1:])[step])
+    assert [step.shape[:2] for step in restore_images(network, images[:0])] == [(0, 32), (0, 64), (0, 128)]
 
 
 def test_self_ensemble_is_the_mean_with_the_mirror_images_result_of_the_chosen_objective(tmp_path: Path) -> None:

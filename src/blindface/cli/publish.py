@@ -36,8 +36,8 @@ def publish_command(
     for objective in OBJECTIVES:
         folder, scores = run / "data" / "models" / objective, run / "data" / "scores" / f"{objective}.parquet"
         output = models / f"{objective}.safetensors"
-        twice = choice.restore.self_ensemble_sigma if objective in choice.restore.self_ensemble else None
-        digest = publish_model(folder, scores, output, twice)
+        sigma = choice.restore.self_ensemble_sigma if objective in choice.restore.self_ensemble else None
+        digest = publish_model(folder, scores, output, sigma)
         write_sample(output, objective)
         write_card(
             folder,
@@ -46,7 +46,7 @@ def publish_command(
             photographs=choice.fetch.source,
             digest=digest,
             groups=run / "reports" / "subgroups.csv",
-            self_ensemble=twice,
+            self_ensemble=sigma,
         )
         say(f"{output}: {output.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
     write_overview(models)
