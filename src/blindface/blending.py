@@ -36,10 +36,10 @@ class Parallel:
     values: tuple[float, ...]
     what: str = "weight of objective 2 in the blend"
 
-    def prepare(self, images: Image) -> tuple[Image, Image]:
-        """Both models' results on blind images (N, 128, 128, 3)."""
+    def prepare(self, images: Image, restored: Image | None = None) -> tuple[Image, Image]:
+        """Both models' results on blind images (N, 128, 128, 3); restored: objective 2's, where they are there."""
         reduced = np.stack([resize(image, self.input_size, self.reduction) for image in images])
-        return self.restore(images), self.upscale(reduced)
+        return self.restore(images) if restored is None else restored, self.upscale(reduced)
 
     def finish(self, prepared: tuple[Image, Image], value: float) -> Image:
         """The blend of one weight, uint8 (N, 128, 128, 3)."""

@@ -23,13 +23,15 @@ from blindface.params import Objective, RestoreParams
 class Method:
     """One method: whose test images it sees, the folders below data/models that it passes, and what it is at heart.
 
-    `chosen`: one of its numbers (a strength, a blend) is chosen on the validation part.
+    `chosen`: one of its numbers (a strength, a blend) is chosen on the validation part. `begins`: the method whose
+    restored images are those of its first model, so that they need not be made again.
     """
 
     name: str
     objective: Objective
     models: tuple[str, ...] = ()
     chosen: bool = False
+    begins: str | None = None
 
     @property
     def needs_gpu(self) -> bool:
@@ -44,12 +46,12 @@ METHODS = {
         Method("classical1", "objective1", chosen=True),
         Method("mae1", "objective1", ("objective1.mae",)),
         Method("objective1", "objective1", ("objective1",)),
-        Method("sequence", "objective1", ("objective1", "objective2")),
+        Method("sequence", "objective1", ("objective1", "objective2"), begins="objective1"),
         Method("blind2", "objective2"),
         Method("classical2", "objective2", chosen=True),
         Method("mae2", "objective2", ("objective2.mae",)),
         Method("objective2", "objective2", ("objective2",)),
-        Method("parallel", "objective2", ("objective2", "objective1"), chosen=True),
+        Method("parallel", "objective2", ("objective2", "objective1"), chosen=True, begins="objective2"),
     )
 }
 """Every method of ours by name, in the order of the table."""

@@ -8,8 +8,9 @@ where a number of the method was chosen on the validation part, the file's metad
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,49 +64,77 @@ def restore(
     device: torch.device | str = "cpu",
     interpolation: str = "linear",
     choosing: Choosing | None = None,
-    self_ensemble: Sequence[Objective] = (),
-    sigma: float = 0.0,
+    self_ensemble: Mapping[Objective, float] | None = None,
+    begun: Path | None = None,
 ) -> int:
     """Restore all images of `pairs` by `method` into the packed file `output`; returns their number.
 
     models: generator files in the order of the method's models; self_ensemble: the objectives whose models restore each
-    image together with its mirror image; sigma: of their `SelfEnsemble`. Errors: InputError for an unknown method, a
-    wrong number of models, a model that does not fit the images, or no validation image where a number is to be
-    chosen; DeviceError if the GPU's memory does not suffice.
+    image together with its mirror image, and the sigma of their `SelfEnsemble` in pixels; begun: what the method's
+    first model restored of the same pairs (the output of `METHODS[method].begins`), which is then not made again.
+    Errors: InputError for an unknown method, a wrong number of models, a model that does not fit the images, a begun
+    file of something else, or no validation image where a number is to be chosen; DeviceError if the GPU's memory does
+    not suffice.
     """
     if method not in METHODS:
         raise InputError(f"method {method!r} is unknown: choose one of {', '.join(METHODS)}")
     wanted = len(METHODS[method].models)
     if len(models) != wanted:
         raise InputError(f"method {method} passes {wanted} models, got {len(models)}: give --model for each")
-    networks = _load(models, weights, device, self_ensemble, sigma)
+    networks = _load(models, weights, device, self_ensemble)
     _check_sizes(METHODS[method], pairs, models, networks)
+    if begun is not None:
+        _check_begun(METHODS[method], begun)
     chosen, apply = _restorer(METHODS[method], networks, interpolation, choosing or Choosing(), batch_size)
     metadata = {"method": method} | ({"chosen": json.dumps(chosen.record())} if chosen else {})
-    batches = packed.iterate_images(pairs, "blind", batch_size)
+    batches = _batches(pairs, begun, batch_size)
     total = -(-packed.count_rows(pairs) // batch_size)
     with packed.PackedWriter(output, {"id": pa.string()}, {"image": (SIZE, SIZE, 3)}, metadata) as writer:
-        for ids, images in track(batches, f"restoring by {method}", total):
-            writer.append({"id": ids}, {"image": apply(images)})
+        for ids, images, first in track(batches, f"restoring by {method}", total):
+            writer.append({"id": ids}, {"image": apply(images, first)})
         return writer.rows
+
+
+def _batches(pairs: Path, begun: Path | None, batch_size: int) -> Iterator[tuple[list[str], Image, Image | None]]:
+    """Ids, blind images and, where they are there, the first model's results. Errors: InputError for other ids."""
+    batches = packed.iterate_images(pairs, "blind", batch_size)
+    if begun is None:
+        yield from ((ids, images, None) for ids, images in batches)
+        return
+    results = (
+        result for ids, images in packed.iterate_images(begun, "image") for result in zip(ids, images, strict=True)
+    )
+    for ids, images in batches:
+        firsts = list(islice(results, len(ids)))
+        if [name for name, _ in firsts] != ids:
+            raise InputError(f"{begun} holds other images than {pairs}: restore these pairs anew")
+        yield ids, images, np.stack([image for _, image in firsts])
 
 
 def _restorer(
     method: Method, networks: Sequence[Network], interpolation: str, choosing: Choosing, batch_size: int
-) -> tuple[Choice | None, Callable[[Image], Image]]:
-    """The function from blind to restored images, and what was chosen for it."""
+) -> tuple[Choice | None, Callable[[Image, Image | None], Image]]:
+    """The function from blind images and, if known, the first model's results to restored ones; what was chosen."""
     if not method.chosen:
 
-        def pass_models(images: Image) -> Image:
-            for network in networks:
-                images = restore_images(network, images)[-1]
+        def pass_models(images: Image, first: Image | None) -> Image:
+            for network in networks if first is None else networks[1:]:
+                images = restore_images(network, images if first is None else first)[-1]
+                first = None
             return np.stack([resize(image, SIZE, interpolation) for image in images])
 
         return None, pass_models
     adjustable = _adjustable(networks, choosing)
     chosen = choose(adjustable, choosing.validation, choosing.targets, choosing.criterion, batch_size)
     say(f"{method.name}: {chosen.what} {chosen.value:g} ({chosen.criterion}, {chosen.images} validation images)")
-    return chosen, lambda images: adjustable.finish(adjustable.prepare(images), chosen.value)
+
+    def adjust(images: Image, first: Image | None) -> Image:
+        # Only Parallel, which passes models, can begin with the results of one.
+        if isinstance(adjustable, Parallel):
+            return adjustable.finish(adjustable.prepare(images, first), chosen.value)
+        return adjustable.finish(adjustable.prepare(images), chosen.value)
+
+    return chosen, adjust
 
 
 def _adjustable(networks: Sequence[Network], choosing: Choosing) -> Adjustable:
@@ -138,6 +167,14 @@ def _check_sizes(method: Method, pairs: Path, models: Sequence[Path], networks: 
             )
 
 
+def _check_begun(method: Method, begun: Path) -> None:
+    """The file must be what the method begins with; `_batches` compares the images' ids."""
+    made_by = packed.read_metadata(begun).get("method")
+    if method.begins is None or made_by != method.begins:
+        begins = f"begins with that of {method.begins}" if method.begins else "begins with no other's: leave it out"
+        raise InputError(f"{begun} is the result of {made_by or 'no method'}, but {method.name} {begins}")
+
+
 def restore_steps(
     pairs: Path,
     model: Path,
@@ -145,14 +182,13 @@ def restore_steps(
     examples: int,
     weights: str = "ema",
     device: torch.device | str = "cpu",
-    self_ensemble: Sequence[Objective] = (),
-    sigma: float = 0.0,
+    self_ensemble: Mapping[Objective, float] | None = None,
 ) -> int:
     """Keep the outputs of all three steps for the first `examples` images of `pairs`; returns their number.
 
     The packed file has the columns id, step1 (32x32), step2 (64x64) and step3 (128x128).
     """
-    (network,) = _load([model], weights, device, self_ensemble, sigma)
+    (network,) = _load([model], weights, device, self_ensemble)
     with packed.PackedWriter(
         output, {"id": pa.string()}, {name: (size, size, 3) for name, size in STEP_SIZES.items()}
     ) as writer:
@@ -163,7 +199,7 @@ def restore_steps(
 
 
 def _load(
-    models: Sequence[Path], weights: str, device: torch.device | str, self_ensemble: Sequence[Objective], sigma: float
+    models: Sequence[Path], weights: str, device: torch.device | str, self_ensemble: Mapping[Objective, float] | None
 ) -> list[Network]:
     if not models:
         return []
@@ -173,8 +209,8 @@ def _load(
     networks: list[Network] = []
     for path in models:
         network = load_generator(path, weights, device)
-        objective = "objective1" if network.input_size < SIZE else "objective2"
-        networks.append(SelfEnsemble(network, sigma) if objective in self_ensemble else network)
+        sigma = (self_ensemble or {}).get("objective1" if network.input_size < SIZE else "objective2")
+        networks.append(network if sigma is None else SelfEnsemble(network, sigma))
     return networks
 
 

@@ -128,6 +128,15 @@ def test_parallel_gives_objective_1_the_reduced_image_and_records_what_was_chose
     assert (chosen["value"], chosen["criterion"], chosen["images"]) == (0.3, "psnr", 5)
     assert chosen["means"]["0.3"] == 100  # the targets themselves
     assert "weight of objective 2" in chosen["what"]
+    begun, again = tmp_path / "begun.parquet", tmp_path / "again.parquet"
+    restore("objective2", tmp_path / "pairs.parquet", models[:1], begun, batch_size=5)
+    restore("parallel", tmp_path / "pairs.parquet", models, again, batch_size=5, choosing=choosing, begun=begun)
+    np.testing.assert_array_equal(packed.read_images(again, "image"), packed.read_images(output, "image"))
+    given = Choosing(blend=(1.0,), reduction="area")
+    write_model(tmp_path / "other.safetensors", "plain", 5)
+    models[0] = tmp_path / "other.safetensors"
+    restore("parallel", tmp_path / "pairs.parquet", models, again, choosing=given, begun=begun)
+    np.testing.assert_array_equal(packed.read_images(again, "image"), first)  # objective 2's model is not asked
 
 
 def test_parallel_refuses_models_that_do_not_fit(tmp_path: Path) -> None:

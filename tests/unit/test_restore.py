@@ -69,6 +69,41 @@ def test_sequence_hands_the_second_model_a_uint8_image(tmp_path: Path) -> None:
     np.testing.assert_array_equal(packed.read_images(tmp_path / "out.parquet", "image"), expected)
 
 
+def test_what_the_first_model_restored_already_is_not_made_again(tmp_path: Path) -> None:
+    pairs, begun = tmp_path / "pairs.parquet", tmp_path / "begun.parquet"
+    write_pairs(pairs, 16)
+    for name, encoder, seed in (("1", "none", 0), ("other", "none", 3), ("2", "plain", 1)):
+        write_model(tmp_path / f"{name}.safetensors", encoder, seed)
+    first, other, second = (tmp_path / f"{name}.safetensors" for name in ("1", "other", "2"))
+    restore("objective1", pairs, [first], begun, batch_size=2)
+    results = []
+    for models, given in (([first, second], None), ([first, second], begun), ([other, second], begun)):
+        restore("sequence", pairs, models, tmp_path / "out.parquet", batch_size=3, begun=given)
+        results.append(packed.read_images(tmp_path / "out.parquet", "image"))
+    np.testing.assert_array_equal(results[1], results[2])  # the first model is not asked
+    assert np.abs(results[0].astype(int) - results[1]).max() <= 1  # batches of 2 and 3 round differently
+
+
+def test_what_the_method_does_not_begin_with_is_refused(tmp_path: Path) -> None:
+    pairs, fewer, output = tmp_path / "pairs.parquet", tmp_path / "fewer.parquet", tmp_path / "out.parquet"
+    write_pairs(pairs, 16)
+    write_pairs(fewer, 16, 3)
+    write_model(tmp_path / "1.safetensors")
+    write_model(tmp_path / "2.safetensors", "plain")
+    models = [tmp_path / "1.safetensors", tmp_path / "2.safetensors"]
+    restore("blind1", pairs, [], tmp_path / "blind1.parquet")
+    restore("objective1", fewer, models[:1], tmp_path / "objective1.parquet")
+    with pytest.raises(
+        InputError, match=r"blind1\.parquet is the result of blind1, but sequence begins with that of obj"
+    ):
+        restore("sequence", pairs, models, output, begun=tmp_path / "blind1.parquet")
+    with pytest.raises(InputError, match=r"objective1 begins with no other's: leave it out"):
+        restore("objective1", pairs, models[:1], output, begun=tmp_path / "objective1.parquet")
+    with pytest.raises(InputError, match=r"objective1\.parquet holds other images than .*pairs\.parquet"):
+        restore("sequence", pairs, models, output, begun=tmp_path / "objective1.parquet")
+    assert not output.exists()
+
+
 def test_result_depends_on_no_other_image_of_the_batch(tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs.parquet", 16)
     write_model(tmp_path / "m.safetensors")
@@ -99,25 +134,25 @@ def test_self_ensemble_is_the_mean_with_the_mirror_images_result_of_the_chosen_o
     images = write_pairs(tmp_path / "pairs.parquet", 16)
     network = write_model(tmp_path / "m.safetensors")
 
-    def restored(chosen: tuple[Objective, ...]) -> np.ndarray:
+    def restored(chosen: Objective) -> np.ndarray:
         arguments = (tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
-        restore("objective1", *arguments, self_ensemble=chosen)
+        restore("objective1", *arguments, self_ensemble={chosen: 0.0})
         return packed.read_images(tmp_path / "out.parquet", "image")
 
     signed = to_signed(torch.tensor(images))
     with torch.no_grad():
         expected = (network(signed)[-1] + network(signed.flip(-1))[-1].flip(-1)) / 2
         mirrored = SelfEnsemble(network)(signed.flip(-1))[-1].flip(-1)
-    np.testing.assert_array_equal(restored(("objective1",)), signed_to_uint8(expected).numpy())
+    np.testing.assert_array_equal(restored("objective1"), signed_to_uint8(expected).numpy())
     torch.testing.assert_close(mirrored, expected)
-    plain = restored(("objective2",))
+    plain = restored("objective2")
     with torch.no_grad():
         np.testing.assert_array_equal(plain, signed_to_uint8(network(signed)[-1]).numpy())
-    assert (plain != restored(("objective1",))).any()
+    assert (plain != restored("objective1")).any()
 
     model, steps = tmp_path / "m.safetensors", tmp_path / "steps.parquet"
-    restore_steps(tmp_path / "pairs.parquet", model, steps, 3, self_ensemble=("objective1",))
-    np.testing.assert_array_equal(packed.read_images(steps, "step3"), restored(("objective1",))[:3])
+    restore_steps(tmp_path / "pairs.parquet", model, steps, 3, self_ensemble={"objective1": 0.0})
+    np.testing.assert_array_equal(packed.read_images(steps, "step3"), restored("objective1")[:3])
 
 
 def test_self_ensemble_averages_colour_and_coarse_brightness_and_keeps_fine_brightness(tmp_path: Path) -> None:
@@ -137,7 +172,7 @@ def test_self_ensemble_averages_colour_and_coarse_brightness_and_keeps_fine_brig
         assert np.abs(luma - coarse).max() > 1e-3  # there was something to keep
 
     arguments = (tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
-    restore("objective1", *arguments, self_ensemble=("objective1",), sigma=2.5)
+    restore("objective1", *arguments, self_ensemble={"objective1": 2.5})
     restored = packed.read_images(tmp_path / "out.parquet", "image")
     np.testing.assert_array_equal(restored, signed_to_uint8(joined[-1]).numpy())
 

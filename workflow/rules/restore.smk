@@ -15,6 +15,12 @@ rule restore:
             for method in [OWN[wildcards.method]]
             if method.chosen
         ],
+        # What its first model restores is another method's result already.
+        begun=lambda wildcards: [
+            f"data/restored/{begins}.parquet"
+            for begins in [OWN[wildcards.method].begins]
+            if begins
+        ],
         code=EXPERIMENT.modules("restore"),
     output:
         restored="data/restored/{method}.parquet",
@@ -38,6 +44,7 @@ rule restore:
         models=lambda wildcards, input: " ".join(
             [f"--model {path}" for path in input.models]
             + [f"--validation {path}" for path in input.validation]
+            + [f"--begun {path}" for path in input.begun]
         ),
     message:
         "Restoring the test part by {wildcards.method}"

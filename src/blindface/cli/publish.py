@@ -36,7 +36,7 @@ def publish_command(
     for objective in OBJECTIVES:
         folder, scores = run / "data" / "models" / objective, run / "data" / "scores" / f"{objective}.parquet"
         output = models / f"{objective}.safetensors"
-        sigma = choice.restore.self_ensemble_sigma if objective in choice.restore.self_ensemble else None
+        sigma = choice.restore.self_ensemble_sigmas.get(objective)
         digest = publish_model(folder, scores, output, sigma)
         write_sample(output, objective)
         write_card(

@@ -29,6 +29,14 @@ def restore_command(
     targets: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Packed targets; needed together with --validation.")
     ] = None,
+    begun: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            help="What the first model of sequence or parallel restored of these pairs, not to be made again: the "
+            "output of objective1 or objective2.",
+        ),
+    ] = None,
     params: ParamsOption = [],
 ) -> None:
     """Restore all blind images of a part by one method.
@@ -55,8 +63,8 @@ def restore_command(
         choosing=Choosing(
             validation, targets, choice.criterion, choice.strengths, choice.blend, parameters.pairs.reduction
         ),
-        self_ensemble=choice.self_ensemble,
-        sigma=choice.self_ensemble_sigma,
+        self_ensemble=choice.self_ensemble_sigmas,
+        begun=begun,
     )
 
 
@@ -85,6 +93,5 @@ def restore_steps_command(
         parameters.report.examples,
         choice.weights,
         device,
-        choice.self_ensemble,
-        choice.self_ensemble_sigma,
+        choice.self_ensemble_sigmas,
     )

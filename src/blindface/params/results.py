@@ -82,6 +82,11 @@ class RestoreParams(Block):
             raise ValueError(f"the name {twice} is there twice: give each external method a name of its own")
         return external
 
+    @property
+    def self_ensemble_sigmas(self) -> dict[Objective, float]:
+        """The objectives of `self_ensemble` and the sigma of each one's mean, in pixels."""
+        return dict.fromkeys(self.self_ensemble, self.self_ensemble_sigma)
+
 
 class EvaluateParams(Block):
     """Which numbers are computed, by which protocol."""
