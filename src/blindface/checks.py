@@ -24,8 +24,8 @@ import pandas as pd
 from blindface.degradation import Degrader
 from blindface.errors import InputError
 from blindface.files import write_json
-from blindface.images import Image
-from blindface.landmarks.table import HALF, SIZE, read_landmarks
+from blindface.images import SIZE, Image
+from blindface.landmarks.table import HALF, read_landmarks
 from blindface.packed import image_shape, read_images, read_metadata, read_table
 from blindface.params.data import OBJECTIVES, PARTS, DegradationParams, Objective, PairsParams, Part, SplitParams
 from blindface.progress import track

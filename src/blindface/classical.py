@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from blindface.images import Image, resize
+from blindface.images import SIZE, Image, resize
 
 PATCH, SEARCH = 5, 11
 """Sides of a patch and of the window in which patches like it are searched for, in px."""
-SIZE = 128
 
 
 def denoise(image: Image, strength: float) -> Image:

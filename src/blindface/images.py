@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Image = NDArray[np.uint8]
 """uint8 RGB image, (H, W, 3); stacks of them are (N, H, W, 3)."""
 
+SIZE = 128
+"""Side of targets and restored images, in pixels; landmarks are measured in it, and the networks are built for it."""
+
 INTERPOLATIONS = {
     "nearest": cv2.INTER_NEAREST,
     "linear": cv2.INTER_LINEAR,

@@ -22,7 +22,7 @@ from blindface.blending import Parallel
 from blindface.choosing import Adjustable, Choice, Criterion, choose
 from blindface.classical import Classical
 from blindface.errors import DeviceError, InputError
-from blindface.images import Image, resize, signed_to_uint8, to_signed
+from blindface.images import SIZE, Image, resize, signed_to_uint8, to_signed
 from blindface.methods import METHODS, Method
 from blindface.params import Objective
 from blindface.progress import say, track
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     Network = Generator | SelfEnsemble
 
-SIZE = 128
 STEP_SIZES = {"step1": 32, "step2": 64, "step3": 128}
 CACHED = 8
 """Images at a time on a processor: features of more do not fit its cache, which more than doubles the time."""

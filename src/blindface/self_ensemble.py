@@ -15,12 +15,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from blindface.images import SIZE
 from blindface.metrics.operators import apply, gaussian_replicate
 from blindface.networks.generator import STEPS, Generator
 
 LUMA = (0.299, 0.587, 0.114)
 """Shares of R, G and B in brightness (BT.601)."""
-_SIZE = 128
 
 
 class SelfEnsemble(nn.Module):
@@ -59,6 +59,6 @@ def _coarse(images: Tensor, sigma: float) -> Tensor:
     height, width = images.shape[-2:]
     rows, columns = (
         gaussian_replicate(size, 2 * math.ceil(3 * scaled) + 1, scaled)
-        for size, scaled in ((height, sigma * height / _SIZE), (width, sigma * width / _SIZE))
+        for size, scaled in ((height, sigma * height / SIZE), (width, sigma * width / SIZE))
     )
     return apply(rows, columns, images.double()).to(images.dtype)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blindface.errors import InputError
+from blindface.images import SIZE
 from blindface.landmarks.exact import read_exact
 from blindface.landmarks.geometry import five_points, photograph_to_target, scale_points
-from blindface.landmarks.table import SIZE, read_landmarks
+from blindface.landmarks.table import read_landmarks
 from blindface.packed import read_table
 
 COMPARED = {0: "left eye", 1: "right eye", 3: "left mouth corner", 4: "right mouth corner"}

@@ -25,9 +25,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from blindface.errors import InputError
+from blindface.images import SIZE
 from blindface.packed import PackedWriter, read_table
 
-SIZE = 128
 HALF = 64
 COLUMNS: dict[str, pa.DataType] = {
     "id": pa.string(),

@@ -12,7 +12,7 @@ from blindface.degradation.batch import Degrader
 from blindface.embedded.archive import photograph_id
 from blindface.embedded.render import render_photograph
 from blindface.files import atomic_path
-from blindface.images import Image, resize
+from blindface.images import SIZE, Image, resize
 from blindface.model_file import load_generator
 from blindface.params import OBJECTIVES, Objective, PairsParams
 from blindface.restore import restore_images
@@ -20,7 +20,6 @@ from blindface.restore import restore_images
 SEED = 2024
 FACES = ((1, 1), (6, 1), (9, 1), (17, 1))
 """Identity and photograph of the rendered faces shown."""
-SIZE = 128
 
 
 def sample_sheet(model: Path, objective: Objective, faces: Sequence[tuple[int, int]] = FACES) -> Image:
