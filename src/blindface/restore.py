@@ -117,10 +117,10 @@ def _restorer(
     if not method.chosen:
 
         def pass_models(images: Image, first: Image | None) -> Image:
-            for network in networks if first is None else networks[1:]:
-                images = restore_images(network, images if first is None else first)[-1]
-                first = None
-            return np.stack([resize(image, SIZE, interpolation) for image in images])
+            remaining, passed = (networks, images) if first is None else (networks[1:], first)
+            for network in remaining:
+                passed = restore_images(network, passed)[-1]
+            return np.stack([resize(image, SIZE, interpolation) for image in passed])
 
         return None, pass_models
     adjustable = _adjustable(networks, choosing)
