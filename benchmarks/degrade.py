@@ -27,10 +27,10 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from blindface.checks import check_data
+from blindface.base.image_table import ROW_GROUP, ImageTableWriter, iterate_images, read_table
+from blindface.base.images import Image
+from blindface.check import check_data
 from blindface.degradation import Degrader, Drawn, available_workers, draw, make_pairs
-from blindface.images import Image
-from blindface.packed import ROW_GROUP, PackedWriter, iterate_images, read_table
 from blindface.params import OBJECTIVES, PARTS, Objective, PairsParams, SplitParams
 from blindface.split import make_split
 
@@ -119,7 +119,7 @@ def measure_all(targets: Path, workers: int) -> None:
 def write_targets(folder: Path, count: int) -> None:
     """A packed table of synthetic targets."""
     columns = {"id": pa.string(), "person": pa.string(), "sha256": pa.string()}
-    with PackedWriter(folder / "targets.parquet", columns, {"target": (SIDE, SIDE, 3)}) as writer:
+    with ImageTableWriter(folder / "targets.parquet", columns, {"target": (SIDE, SIDE, 3)}) as writer:
         for first in range(0, count, ROW_GROUP):
             stack, names = synthetic(min(ROW_GROUP, count - first), first)
             hashes = [hashlib.sha256(image).hexdigest() for image in stack]

@@ -2,7 +2,7 @@
 
     python benchmarks/metrics.py [--images 2646] [--device cpu|cuda] [--threads 2] [--compare 32] [--manifest FILE]
 
-The first part writes packed files of as many pictures and calls `blindface.evaluate.evaluate` with the light set
+The first part writes image tables of as many pictures and calls `evaluation.stage.evaluate` with the light set
 (config/light.yaml): reading, all metrics, bootstrap, Fréchet distance, the table per image and the JSON. It prints the
 seconds, the images per second and the greatest memory. The second part times each metric on `--compare` pictures, in
 stacks as the stage does, beside the reference library called image by image on the same device, and says what the
@@ -32,11 +32,13 @@ import pyarrow as pa
 import scipy.io
 import torch
 
-from blindface.device import choose_device, describe_device
-from blindface.evaluate import STACK, evaluate
+from blindface.base.device import choose_device, describe_device
+from blindface.base.files import sha256_file, write_json
+from blindface.base.image_table import ImageTableWriter, count_rows
+from blindface.base.images import Image, to_signed
+from blindface.base.randomness import generator
+from blindface.evaluation.stage import STACK, evaluate
 from blindface.external.weights import Weights
-from blindface.files import sha256_file, write_json
-from blindface.images import Image, to_signed
 from blindface.landmarks.pose import expected_points
 from blindface.landmarks.table import COLUMNS
 from blindface.metrics.lpips_distance import Lpips
@@ -45,9 +47,7 @@ from blindface.metrics.niqe import PristineModel, niqe
 from blindface.metrics.psnr import psnr
 from blindface.metrics.reference import PyiqaMetric
 from blindface.metrics.ssim import ssim, ssim_y
-from blindface.packed import PackedWriter, count_rows
 from blindface.params import load_params
-from blindface.randomness import generator
 
 LIGHT = Path(__file__).parents[1] / "config" / "light.yaml"
 FIVE = np.array([[45.0, 55], [83, 55], [64, 76], [49, 94], [79, 94]], np.float32)
@@ -141,7 +141,7 @@ def _write(folder: Path, count: int) -> dict[str, Path]:
     ids = [f"p/p_{number:05d}" for number in range(count)]
     paths = {name: folder / f"{name}.parquet" for name in ("targets", "restored", "landmarks")}
     for name, column, images in (("targets", "target", clean), ("restored", "image", damaged)):
-        with PackedWriter(paths[name], {"id": pa.string()}, {column: images.shape[1:]}) as writer:
+        with ImageTableWriter(paths[name], {"id": pa.string()}, {column: images.shape[1:]}) as writer:
             for start in range(0, count, 1024):
                 rows = slice(start, start + 1024)
                 writer.append({"id": ids[rows]}, {column: images[rows]})
@@ -154,7 +154,7 @@ def _write(folder: Path, count: int) -> dict[str, Path]:
         "score": 1.0,
         "faces": 1,
     }
-    with PackedWriter(paths["landmarks"], COLUMNS) as writer:
+    with ImageTableWriter(paths["landmarks"], COLUMNS) as writer:
         writer.append({"id": ids, **{name: [row.get(name, 0.0)] * count for name in COLUMNS if name != "id"}}, {})
     return paths
 
@@ -230,7 +230,7 @@ def _pyramid(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
 def _weights(folder: Path, manifest: Path | None) -> Weights:
     if manifest is not None:
         return Weights.load(manifest)
-    from blindface.torchvision_repair import repair
+    from blindface.base.torchvision_repair import repair
 
     repair()
     from torchvision import models

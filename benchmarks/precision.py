@@ -17,8 +17,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from blindface.base.device import choose_device
 from blindface.cli.train import find_weights
-from blindface.device import choose_device
 from blindface.params import Params, load_params
 from blindface.training.engine import TrainFiles, train
 

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from blindface.base.numerics import Precision, set_policy
 from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift, face_crops
 from blindface.losses.schedule import STEPS, StepWeights, final_weights
 from blindface.networks.discriminator import SIZES
 from blindface.networks.synchronised import synchronise
-from blindface.numerics import Precision, set_policy
 from blindface.params import Objective, ObjectiveParams, PerceptualParams, TrainParams, load_params
 from blindface.processes import ALONE, Processes
 from blindface.recorded_steps import RecordedSteps

@@ -11,18 +11,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blindface.errors import BlindfaceError
-from blindface.methods import Method, chosen_methods
+from blindface.base.errors import BlindfaceError
 from blindface.params import RestoreParams, validate
+from blindface.restoration.methods import Method, chosen_methods
 
 # A stage's parameters reach it by value, and its paths by the rule: these modules cannot change a result.
 NOT_FOLLOWED = (
     "blindface.cli",
     "blindface.cli.app",
     "blindface.params",
-    "blindface.progress",
+    "blindface.base.progress",
     "blindface.tracking",
-    "blindface.version",
+    "blindface.base.version",
 )
 
 WEIGHTS_KEYS = {

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from blindface.device import choose_device, numeric_policy
+from blindface.base.device import choose_device, numeric_policy
+from blindface.base.numerics import autocast
 from blindface.losses import PerceptualLoss
 from blindface.losses.schedule import FACES, STEPS, TERMS, final_weights
 from blindface.networks import Discriminator, FaceDiscriminator, Generator, count_parameters
 from blindface.networks.discriminator import SIZES
-from blindface.numerics import autocast
 from blindface.params import Objective, TrainParams, WeightParams
 from blindface.steps import Batch, Losses, StepRunner, make_face_discriminator, make_networks
 from blindface.updates import make_optimisers

@@ -17,8 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from blindface import progress
-from blindface.errors import BlindfaceError, DeviceError, ParameterError
+from blindface.base import progress
+from blindface.base.errors import BlindfaceError, DeviceError, ParameterError
 
 T = TypeVar("T")
 

@@ -14,8 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from blindface.base.progress import say
 from blindface.losses.schedule import StepWeights
-from blindface.progress import say
 from blindface.steps import Batch, StepRunner
 
 WARM_UP = 3

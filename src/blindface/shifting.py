@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.images import Image
-from blindface.randomness import derive_seed
+from blindface.base.images import Image
+from blindface.base.randomness import derive_seed
 
 if TYPE_CHECKING:
     import torch

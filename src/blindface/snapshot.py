@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from blindface import packed
-from blindface.errors import InputError, TrainingError
-from blindface.model_file import halve, save_generator
+from blindface.base import image_table
+from blindface.base.errors import InputError, TrainingError
 from blindface.networks import Generator
+from blindface.networks.model_file import halve, save_generator
 from blindface.params import Objective, TrainParams
 from blindface.steps import make_networks
 from blindface.training.checkpoint import Checkpoint, load_checkpoint, newest_checkpoint
@@ -31,7 +31,7 @@ def write_snapshot(source: Path, train: Path, output: Path, *, half: bool, devic
     objective: Objective = identity["objective"]
     params = TrainParams.model_validate(identity["params"]["train"])
     average = _generator(checkpoint, params, objective, "average")
-    blinds = torch.from_numpy(packed.read_images(train, "blind"))
+    blinds = torch.from_numpy(image_table.read_images(train, "blind"))
     if blinds.shape[1] != average.input_size:
         raise InputError(
             f"{train} holds blind images of {blinds.shape[1]} px, but {objective} takes {average.input_size}: give the "

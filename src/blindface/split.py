@@ -14,11 +14,11 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from blindface.errors import InputError
-from blindface.files import write_text
-from blindface.packed import read_table
+from blindface.base.errors import InputError
+from blindface.base.files import write_text
+from blindface.base.image_table import read_table
+from blindface.base.randomness import derive_seed
 from blindface.params.data import PARTS, Part, SplitParams
-from blindface.randomness import derive_seed
 
 OfficialLists = tuple[Path, Path]
 """LFW's peopleDevTrain.txt and peopleDevTest.txt."""

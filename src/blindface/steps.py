@@ -26,7 +26,8 @@ import torch
 from torch import Tensor, func
 from torch.optim import Adam
 
-from blindface.errors import ParameterError
+from blindface.base.errors import ParameterError
+from blindface.base.numerics import Precision, autocast
 from blindface.losses import (
     AttentionLoss,
     GradientPenalty,
@@ -39,7 +40,6 @@ from blindface.losses import (
 )
 from blindface.losses.schedule import FACES, STEPS, TERMS, StepWeights
 from blindface.networks import Discriminator, FaceDiscriminator, Generator
-from blindface.numerics import Precision, autocast
 from blindface.params.training import ObjectiveParams, TrainParams
 from blindface.updates import Optimisers
 

@@ -8,7 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from blindface.files import sha256_file
+from blindface.base.files import sha256_file
 from tests.pipeline.conftest import run_graph
 
 pytestmark = pytest.mark.slow

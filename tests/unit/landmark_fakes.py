@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from blindface.base.image_table import ImageTableWriter
 from blindface.landmarks.detection import FIELDS, Faces, make_faces
-from blindface.packed import PackedWriter
 
 
 class RedDetector:
@@ -47,6 +47,6 @@ def write_targets(path: Path, faces: list[int], ids: list[str] | None = None, so
     images = np.random.default_rng(5).integers(0, 256, (len(faces), 128, 128, 3), np.uint8)
     images[:, 0, 0, 0] = faces
     sides = dict.fromkeys(("source_width", "source_height", "crop_size"), [source] * len(faces))
-    with PackedWriter(path, columns, {"target": (128, 128, 3)}) as writer:
+    with ImageTableWriter(path, columns, {"target": (128, 128, 3)}) as writer:
         writer.append({"id": ids, **sides, "crop_x": [0] * len(faces), "crop_y": [0] * len(faces)}, {"target": images})
     return ids

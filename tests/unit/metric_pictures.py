@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from blindface.images import Image
-from blindface.randomness import generator
+from blindface.base.images import Image
+from blindface.base.randomness import generator
 
 
 def textured(count: int, size: int = 128, seed: int = 1) -> Image:

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from blindface.files import write_json, write_text
+from blindface.base.files import write_json, write_text
+from blindface.base.image_table import ImageTableWriter
+from blindface.base.randomness import generator
 from blindface.landmarks.pose import mean_shape
 from blindface.landmarks.table import Landmarks, write_landmarks
-from blindface.packed import PackedWriter
 from blindface.params import OBJECTIVES, SubgroupsParams, validate
-from blindface.randomness import generator
 from blindface.report import Sources
 from blindface.subgroups.stage import measure_subgroups
 from blindface.subgroups.table import Methods
@@ -90,7 +90,7 @@ def write_inputs(folder: Path, count: int = 24, epochs: int = 20, seed: int = 5,
         if not method.startswith("blind"):
             restored[method] = folder / f"{method}.restored.parquet"
             blurred = np.stack([cv2.GaussianBlur(image, (0, 0), 1.6) for image in targets])
-            with PackedWriter(restored[method], {"id": pa.string()}, {"image": (128, 128, 3)}) as writer:
+            with ImageTableWriter(restored[method], {"id": pa.string()}, {"image": (128, 128, 3)}) as writer:
                 writer.append({"id": ids}, {"image": blurred})
     scored = {method: folder / f"{method}.parquet" for method in LEVELS}
     write_groups(folder, ids, scored, sources.pairs, labels)
@@ -111,7 +111,7 @@ def write_groups(
     turns = {"smile": 2, "mouth": 2, "expression": 3, "eyewear": 4, "hat": 6, "ethnic_group": 3, "gender": 2}
     columns = {"id": pa.string()} | dict.fromkeys((*turns, "gender_second"), pa.string())
     labels = {name: [f"{name} {place % count}" for place in range(len(ids))] for name, count in turns.items()}
-    with PackedWriter(folder / "labels.parquet", columns, metadata={"source": "predicted"}) as writer:
+    with ImageTableWriter(folder / "labels.parquet", columns, metadata={"source": "predicted"}) as writer:
         writer.append({"id": ids, **labels, "gender_second": labels["gender"]}, {})
     count = len(ids)
     points = np.tile(mean_shape()[:, :2].astype(np.float32) / 2 + 64, (count, 1, 1))
@@ -140,7 +140,7 @@ def write_groups(
 
 
 def _write_targets(path: Path, ids: list[str], images: np.ndarray) -> None:
-    with PackedWriter(path, {"id": pa.string(), "person": pa.string()}, {"target": (128, 128, 3)}) as writer:
+    with ImageTableWriter(path, {"id": pa.string(), "person": pa.string()}, {"target": (128, 128, 3)}) as writer:
         writer.append({"id": ids, "person": [name.split("/")[0] for name in ids]}, {"target": images})
 
 
@@ -156,7 +156,7 @@ def _write_pairs(path: Path, objective: str, ids: list[str], targets: np.ndarray
         images.append(cv2.resize(noisy, (ranges.u, ranges.u)))
         rows.append({"id": name, **row})
     frame = pd.DataFrame(rows)[["id", *DRAWN]]
-    with PackedWriter(path, {"id": pa.string(), **DRAWN}, {"blind": (ranges.u, ranges.u, 3)}) as writer:
+    with ImageTableWriter(path, {"id": pa.string(), **DRAWN}, {"blind": (ranges.u, ranges.u, 3)}) as writer:
         writer.append({name: frame[name].to_list() for name in frame}, {"blind": np.stack(images)})
     return frame
 
@@ -211,5 +211,5 @@ def _write_steps(path: Path, ids: list[str], images: np.ndarray) -> None:
         name: np.stack([cv2.resize(image, shape[:2], interpolation=cv2.INTER_AREA) for image in images])
         for name, shape in shapes.items()
     }
-    with PackedWriter(path, {"id": pa.string()}, shapes) as writer:
+    with ImageTableWriter(path, {"id": pa.string()}, shapes) as writer:
         writer.append({"id": ids}, stacks)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 from blindface.params import FetchParams
 from blindface.photographs import archive as archives
 from blindface.photographs.archive import list_photographs, open_tar, read_member

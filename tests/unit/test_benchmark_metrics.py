@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from blindface.files import read_json
+from blindface.base.files import read_json
 
 ROOT = Path(__file__).parents[2]
 

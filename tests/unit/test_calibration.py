@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
+from blindface.base.image_table import ImageTableWriter
 from blindface.cli.app import app
 from blindface.degradation.calibration import calibrate, measure
-from blindface.packed import PackedWriter
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def made(tmp_path: Path) -> tuple[Path, Path]:
     target = np.random.default_rng(0).integers(0, 200, (10, 128, 128, 3), dtype=np.uint8)
     blind = target + np.array([4] * 5 + [16] * 5, np.uint8)[:, None, None, None]
     targets, pairs = tmp_path / "targets.parquet", tmp_path / "pairs.parquet"
-    with PackedWriter(targets, {"id": pa.string()}, {"target": (128, 128, 3)}) as writer:
+    with ImageTableWriter(targets, {"id": pa.string()}, {"target": (128, 128, 3)}) as writer:
         writer.append({"id": names}, {"target": target})
     metadata = {"objective": "objective2", "parameters": json.dumps({"seed": 7})}
-    with PackedWriter(pairs, {"id": pa.string()}, {"blind": (128, 128, 3)}, metadata) as writer:
+    with ImageTableWriter(pairs, {"id": pa.string()}, {"blind": (128, 128, 3)}, metadata) as writer:
         writer.append({"id": names}, {"blind": blind})
     return targets, pairs
 
@@ -61,7 +61,7 @@ def test_commands_make_look_and_check(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 128, 128, 3), dtype=np.uint8)
     columns = {"id": pa.string(), "person": pa.string(), "sha256": pa.string()}
     targets, split, pairs = (str(tmp_path / name) for name in ("targets.parquet", "split.csv", "test.parquet"))
-    with PackedWriter(Path(targets), columns, {"target": (128, 128, 3)}) as writer:
+    with ImageTableWriter(Path(targets), columns, {"target": (128, 128, 3)}) as writer:
         hashes = [hashlib.sha256(image).hexdigest() for image in images]
         writer.append({"id": names, "person": names, "sha256": hashes}, {"target": images})
     params = ["--params", '{"split": {"validation": 2}}']

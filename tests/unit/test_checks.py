@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blindface.checks import check_data
+from blindface.base.errors import InputError
+from blindface.base.image_table import ImageTableWriter
+from blindface.check import check_data
 from blindface.degradation import make_pairs
-from blindface.errors import InputError
 from blindface.landmarks import table
 from blindface.landmarks.table import Landmarks
-from blindface.packed import PackedWriter
 from blindface.params import PairsParams, SplitParams
 from blindface.split import make_split
 
@@ -57,7 +57,7 @@ class Made:
 def made(tmp_path: Path) -> Made:
     images = np.random.default_rng(0).integers(0, 256, (len(NAMES), 128, 128, 3), dtype=np.uint8)
     columns = {"id": pa.string(), "person": pa.string(), "sha256": pa.string()}
-    with PackedWriter(tmp_path / "targets.parquet", columns, {"target": (128, 128, 3)}) as writer:
+    with ImageTableWriter(tmp_path / "targets.parquet", columns, {"target": (128, 128, 3)}) as writer:
         hashes = [hashlib.sha256(image).hexdigest() for image in images]
         writer.append({"id": NAMES, "person": [name[:3] for name in NAMES], "sha256": hashes}, {"target": images})
     make_split(tmp_path / "targets.parquet", SPLIT, tmp_path / "split.csv")

@@ -12,14 +12,14 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
+from blindface.base.errors import InputError
+from blindface.base.image_table import ImageTableWriter, read_images, read_metadata, read_table
+from blindface.base.images import Image
 from blindface.degradation import Degrader, Drawn, degrade, degrade_many, draw, make_pairs, noise_generator
 from blindface.degradation import stage as stage_module
 from blindface.degradation.batch import useful_workers
 from blindface.degradation.equation import add_noise, blur, gaussian_kernel, jpeg, kernel_size, standard_normal
 from blindface.degradation.export import export_pairs
-from blindface.errors import InputError
-from blindface.images import Image
-from blindface.packed import PackedWriter, read_images, read_metadata, read_table
 from blindface.params import DegradationParams, PairsParams
 
 PARAMS = PairsParams()
@@ -301,7 +301,7 @@ def made(tmp_path: Path) -> tuple[Path, Path]:
     names = [f"P{n:02d}/P{n:02d}_0001" for n in range(50)]
     stack = faces(50)
     targets, split = tmp_path / "targets.parquet", tmp_path / "split.csv"
-    with PackedWriter(targets, {"id": pa.string(), "sha256": pa.string()}, {"target": (128, 128, 3)}) as writer:
+    with ImageTableWriter(targets, {"id": pa.string(), "sha256": pa.string()}, {"target": (128, 128, 3)}) as writer:
         for start in range(0, 50, 20):
             some = stack[start : start + 20]
             hashes = [hashlib.sha256(image).hexdigest() for image in some]
@@ -379,15 +379,15 @@ def test_a_restart_in_the_middle_gives_the_same_file(
     whole = output.read_bytes()
     output.unlink()
     monkeypatch.setattr(stage_module, "ROW_GROUP", 8)
-    append = PackedWriter.append
+    append = ImageTableWriter.append
 
-    def append_twice(self: PackedWriter, *arguments: object) -> None:
+    def append_twice(self: ImageTableWriter, *arguments: object) -> None:
         if self.rows >= 16:
             raise KeyboardInterrupt
         append(self, *arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(PackedWriter, "append", append_twice)
+        patch.setattr(ImageTableWriter, "append", append_twice)
         make_pairs(*made, "objective1", "train", PARAMS, output)
     assert [path.name for path in tmp_path.iterdir() if "p.parquet" in path.name or "partial" in path.name] == []
     monkeypatch.undo()

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 import blindface.cli  # noqa: F401
+from blindface.base.errors import InputError
 from blindface.cli.app import app
-from blindface.difference import difference_of
-from blindface.errors import InputError
+from blindface.evaluation.difference import difference_of
 
 
 def write(folder, name, content):

@@ -15,9 +15,9 @@ import yaml
 from typer.testing import CliRunner
 
 import blindface.cli  # noqa: F401  (registers the commands)
-from blindface import packed
+from blindface.base import image_table
+from blindface.base.files import write_json
 from blindface.cli.app import app
-from blindface.files import write_json
 from blindface.params import validate
 from tests.unit.metric_pictures import noisy, textured
 
@@ -37,11 +37,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("data/targets.parquet", "target", targets),
         ("data/pairs/objective2/test.parquet", "blind", noisy(targets, 25)),
     ):
-        with packed.PackedWriter(tmp_path / path, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
+        with image_table.ImageTableWriter(tmp_path / path, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
             writer.append({"id": ids}, {column: images})
     points = [np.zeros(size, np.float32) for size in (136, 68 * 2)]
     kinds = dict.fromkeys(("points_128", "points_64"), pa.list_(pa.float32(), 136))
-    with packed.PackedWriter(
+    with image_table.ImageTableWriter(
         tmp_path / "data/landmarks.parquet", {"id": pa.string(), "found": pa.bool_(), **kinds}
     ) as writer:
         columns = {name: [stack] * COUNT for name, stack in zip(kinds, points, strict=True)}

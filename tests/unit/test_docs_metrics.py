@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
+from blindface.evaluation.catalogue import descriptions
 from blindface.external.registry import load_registry
-from blindface.metrics.catalogue import descriptions
 from blindface.params import EvaluateParams
 
 ROOT = Path(__file__).parents[2]

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from blindface.embedded import Rendered, person_name, render_photograph
-from blindface.embedded.anatomy import express, mean_face, shape_face
-from blindface.embedded.chart import HALF, TEXELS, canonical_direction, chart, place_of, texels
-from blindface.embedded.render import render
-from blindface.embedded.traits import SHAPES, draw_person, draw_shot
+from blindface.rendered import Rendered, person_name, render_photograph
+from blindface.rendered.anatomy import express, mean_face, shape_face
+from blindface.rendered.chart import HALF, TEXELS, canonical_direction, chart, place_of, texels
+from blindface.rendered.render import render
+from blindface.rendered.traits import SHAPES, draw_person, draw_shot
 
 SEED = 2024
 CALM = {"smile": 0.0, "open": 0.0, "raise": 0.0, "frown": 0.0, "squint": 0.0, "raise_side": 0.0}

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from blindface.embedded import render_photograph, write_archive
-from blindface.embedded.archive import draw_overlay, members
 from blindface.params import EmbeddedParams
+from blindface.rendered import render_photograph, write_archive
+from blindface.rendered.archive import draw_overlay, members
 
 PARAMS = EmbeddedParams(seed=5, identities=2, photographs=2)
 

@@ -14,16 +14,16 @@ import scipy.io
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from blindface import evaluate as stage
+from blindface.base.errors import ExternalFileError, InputError
+from blindface.base.files import read_json, write_json
+from blindface.base.image_table import ImageTableWriter, read_table
+from blindface.base.images import Image
 from blindface.cli.app import app
-from blindface.errors import ExternalFileError, InputError
-from blindface.evaluate import evaluate
+from blindface.evaluation import meters
+from blindface.evaluation import stage as stage
+from blindface.evaluation.stage import evaluate
 from blindface.external.weights import Weights
-from blindface.files import read_json, write_json
-from blindface.images import Image
-from blindface.metrics import meters
 from blindface.metrics.psnr import psnr, psnr_batch
-from blindface.packed import PackedWriter, read_table
 from blindface.params import EvaluateParams
 from tests.unit.metric_pictures import noisy, textured
 
@@ -50,7 +50,7 @@ class Files:
 
 
 def _pack(path: Path, column: str, ids: Sequence[str], images: Image) -> Path:
-    with PackedWriter(path, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
+    with ImageTableWriter(path, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
         writer.append({"id": list(ids)}, {column: images})
     return path
 
@@ -58,7 +58,7 @@ def _pack(path: Path, column: str, ids: Sequence[str], images: Image) -> Path:
 def _landmarks(path: Path, ids: Sequence[str], found: Sequence[bool]) -> Path:
     columns = {"id": pa.string(), "found": pa.bool_()}
     columns |= dict.fromkeys(("points_128", "points_64"), pa.list_(pa.float32(), 136))
-    with PackedWriter(path, columns) as writer:
+    with ImageTableWriter(path, columns) as writer:
         points = [np.arange(136, dtype=np.float32) if one else np.full(136, np.nan, np.float32) for one in found]
         writer.append({"id": list(ids), "found": list(found), "points_128": points, "points_64": points}, {})
     return path

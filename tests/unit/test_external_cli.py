@@ -8,8 +8,8 @@ import pytest
 from PIL import Image as Pillow
 from typer.testing import CliRunner, Result
 
+from blindface.base.errors import ExternalFileError
 from blindface.cli.app import app
-from blindface.errors import ExternalFileError
 from blindface.external import download
 from blindface.external.download import Hosts, Patience
 

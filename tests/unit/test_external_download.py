@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
 from blindface.external import download as downloads
 from blindface.external.download import Hosts, Patience, download
 from blindface.external.finder import Finder

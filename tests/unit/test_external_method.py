@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 import blindface.cli  # noqa: F401
-from blindface import packed
+from blindface.base import image_table
+from blindface.base.errors import InputError, ParameterError
+from blindface.base.images import Image
 from blindface.cli.app import app
-from blindface.errors import InputError, ParameterError
-from blindface.external_method import import_folder
-from blindface.images import Image
 from blindface.params import validate
+from blindface.restoration.external import import_folder
 from tests.unit.metric_pictures import textured
 
 IDS = ["Ann/Ann_0001", "Ann/Ann_0002", "Bo/Bo_0001"]
@@ -26,7 +26,7 @@ IDS = ["Ann/Ann_0001", "Ann/Ann_0002", "Bo/Bo_0001"]
 def place(tmp_path: Path) -> Path:
     pictures = textured(3)
     for name, column, images in (("targets", "target", pictures), ("pairs", "blind", pictures[:, ::8, ::8])):
-        with packed.PackedWriter(tmp_path / name, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
+        with image_table.ImageTableWriter(tmp_path / name, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
             writer.append({"id": IDS}, {column: np.ascontiguousarray(images)})
     for name, picture in zip(IDS, pictures, strict=True):
         write(tmp_path / "folder" / f"{name}.png", picture)
@@ -51,9 +51,9 @@ def refused(place: Path) -> str:
 
 def test_pictures_are_read_by_their_ids_in_the_order_of_the_pairs(place: Path) -> None:
     assert run(place) == 3
-    assert list(packed.read_table(place / "out")["id"]) == IDS
-    np.testing.assert_array_equal(packed.read_images(place / "out", "image"), textured(3))
-    assert packed.read_metadata(place / "out") == {"method": "theirs"}
+    assert list(image_table.read_table(place / "out")["id"]) == IDS
+    np.testing.assert_array_equal(image_table.read_images(place / "out", "image"), textured(3))
+    assert image_table.read_metadata(place / "out") == {"method": "theirs"}
 
 
 def test_the_commands_import_and_score_a_folder(place: Path) -> None:
@@ -62,13 +62,13 @@ def test_the_commands_import_and_score_a_folder(place: Path) -> None:
     runner = CliRunner()
     packed_up = runner.invoke(app, ["import-folder", *given, "--output", str(place / "out")])
     assert packed_up.exit_code == 0, packed_up.output
-    assert packed.read_metadata(place / "out") == {"method": "theirs"}
+    assert image_table.read_metadata(place / "out") == {"method": "theirs"}
     values = ["--images", str(place / "values.parquet"), "--output", str(place / "scores.json")]
     choice = ["--params", '{"evaluate": {"device": "cpu", "batch_size": 1, "bootstrap": 10}}']
     scored = runner.invoke(app, ["score-folder", *given, *values, *choice])
     assert scored.exit_code == 0, scored.output + str(scored.exception)
     assert "theirs, 3 images" in scored.output
-    assert packed.read_table(place / "values.parquet")["ssim"].tolist() == pytest.approx([1.0] * 3)
+    assert image_table.read_table(place / "values.parquet")["ssim"].tolist() == pytest.approx([1.0] * 3)
 
 
 def test_a_flat_folder_will_do_and_hidden_files_are_left_alone(place: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_flat_folder_will_do_and_hidden_files_are_left_alone(place: Path) -> N
         path.rename(place / "folder" / path.name)
     (place / "folder" / ".DS_Store").write_bytes(b"x")
     run(place)
-    np.testing.assert_array_equal(packed.read_images(place / "out", "image"), textured(3))
+    np.testing.assert_array_equal(image_table.read_images(place / "out", "image"), textured(3))
 
 
 def test_missing_and_extra_files_are_named_together(place: Path) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from blindface.errors import ExternalFileError, InputError
+from blindface.base.errors import ExternalFileError, InputError
+from blindface.base.files import sha256_file
 from blindface.external.collect import fill, survey
 from blindface.external.finder import Finder
 from blindface.external.manifest import write_manifest
 from blindface.external.registry import Form, Registry, load_registry
 from blindface.external.weights import Weights
-from blindface.files import sha256_file
 from blindface.params import Params, validate
 
 ASKED_FOR = ["vgg19", "vgg19_normalised", "squeezenet1_1", "alexnet", "vgg16", "inception", "niqe", "mobilefacenet"]

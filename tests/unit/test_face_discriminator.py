@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from blindface.errors import ParameterError
+from blindface.base.errors import ParameterError
 from blindface.landmarks.geometry import TEMPLATE
 from blindface.losses import face_crops
 from blindface.losses.adversarial import image_gradient_by_autograd

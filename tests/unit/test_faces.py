@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from blindface.errors import ExternalFileError
-from blindface.faces import SIDE, TEMPLATE, FaceEmbedder, align, similarity
+from blindface.base.errors import ExternalFileError
+from blindface.evaluation.faces import SIDE, TEMPLATE, FaceEmbedder, align, similarity
 
 POINTS = np.array([[50.0, 52], [74, 55], [61, 66], [51, 79], [70, 81]])
 

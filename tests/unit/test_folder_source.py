@@ -12,8 +12,8 @@ import pytest
 from PIL import Image as Pillow
 from typer.testing import CliRunner, Result
 
+from blindface.base.image_table import read_images
 from blindface.cli.app import app
-from blindface.packed import read_images
 from blindface.photographs.sources import folder_state
 from tests.unit.test_targets import encode, picture
 

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import torch
 
+from blindface.base.errors import TrainingError
 from blindface.degradation import degrade_many
-from blindface.errors import TrainingError
 from blindface.params import PairsParams
 from blindface.training.fresh import FreshBlinds
 

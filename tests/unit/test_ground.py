@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from blindface import files, images, randomness
-from blindface.errors import InputError
+from blindface.base import files, images, randomness
+from blindface.base.errors import InputError
 
 
 def test_generators_depend_on_every_word_of_the_purpose():
@@ -85,7 +85,7 @@ def test_broken_json_is_named(tmp_path):
 
 
 def test_the_commit_of_a_copy_outside_git_comes_from_the_environment(tmp_path, monkeypatch):
-    from blindface import version
+    from blindface.base import version
 
     monkeypatch.setattr(version, "__file__", str(tmp_path / "version.py"))
     monkeypatch.delenv("BLINDFACE_COMMIT", raising=False)

@@ -13,10 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from blindface.errors import InputError, ParameterError
-from blindface.files import sha256_file, write_json
-from blindface.model_file import HEADER, load_generator, read_header, save_generator
+from blindface.base.errors import InputError, ParameterError
+from blindface.base.files import sha256_file, write_json
 from blindface.networks import Generator
+from blindface.networks.model_file import HEADER, load_generator, read_header, save_generator
 from blindface.params import Params
 from blindface.tracking.record import record_key
 from blindface.training import engine

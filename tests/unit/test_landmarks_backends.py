@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import nn
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
 from blindface.landmarks.choices import make_backend, make_detector
 from blindface.landmarks.compressed_fan import CompressedFan, CompressedFanBackend, load_network
 from blindface.landmarks.detection import make_faces

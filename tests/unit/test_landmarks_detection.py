@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
 from blindface.landmarks.detection import (
     FIELDS,
     S3FD,

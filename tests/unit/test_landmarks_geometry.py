@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from blindface.images import resize
+from blindface.base.images import resize
 from blindface.landmarks.geometry import (
     MIRRORED,
     five_points,

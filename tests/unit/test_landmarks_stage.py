@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 import blindface.cli.landmarks  # noqa: F401  (registers the commands)
+from blindface.base.errors import InputError
+from blindface.base.image_table import iterate_images, read_metadata
+from blindface.base.threads import opencv_single_threaded
 from blindface.cli.app import app
-from blindface.errors import InputError
 from blindface.landmarks.detection import Faces
 from blindface.landmarks.exact import MEMBER
 from blindface.landmarks.measure import compare_exact, compare_five
 from blindface.landmarks.stage import detect_landmarks, exact_landmarks, locate
 from blindface.landmarks.table import read_landmarks, read_points, within_frame, write_landmarks
-from blindface.packed import iterate_images, read_metadata
-from blindface.threads import opencv_single_threaded
 from tests.unit.landmark_fakes import BoxBackend, RedDetector, write_targets
 
 

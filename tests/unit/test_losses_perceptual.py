@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from blindface.errors import ExternalFileError, ParameterError
+from blindface.base.errors import ExternalFileError, ParameterError
 from blindface.losses import PerceptualLoss
 from blindface.losses.vgg import BLOCKS, VGG19, Backbone, layer_names
 
@@ -56,7 +56,7 @@ def test_loss_is_zero_on_equal_images_and_positive_otherwise(files: dict[Backbon
 
 
 def test_features_equal_torchvisions_vgg19(files: dict[Backbone, Path]) -> None:
-    from blindface.torchvision_repair import repair
+    from blindface.base.torchvision_repair import repair
 
     repair()
     from torchvision.models import vgg19
@@ -151,7 +151,7 @@ def test_normalised_weights_have_mean_activations_near_one(mirror: Path) -> None
     import cv2
     import numpy as np
 
-    from blindface.images import to_signed
+    from blindface.base.images import to_signed
 
     photographs = []
     with tarfile.open(mirror / "lfw" / "lfw-original-150.tar") as archive:

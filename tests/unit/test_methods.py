@@ -11,23 +11,23 @@ import pyarrow as pa
 import pytest
 import torch
 
-from blindface import packed
-from blindface.blending import Parallel, blend
-from blindface.choosing import choose
-from blindface.classical import Classical, denoise
-from blindface.errors import InputError
-from blindface.images import Image, resize, signed_to_uint8, to_signed
-from blindface.methods import ALWAYS, METHODS, chosen_methods
+from blindface.base import image_table
+from blindface.base.errors import InputError
+from blindface.base.images import Image, resize, signed_to_uint8, to_signed
 from blindface.metrics.psnr import psnr
 from blindface.params import RestoreParams
 from blindface.params.results import OWN_NAMES
-from blindface.restore import Choosing, restore
+from blindface.restoration.blending import Parallel, blend
+from blindface.restoration.classical import Classical, denoise
+from blindface.restoration.methods import ALWAYS, METHODS, chosen_methods
+from blindface.restoration.stage import Choosing, restore
+from blindface.restoration.tuning import choose
 from tests.unit.metric_pictures import noisy, textured
 from tests.unit.test_restore import write_model, write_pairs
 
 
 def pack(path: Path, column: str, images: Image, first: int = 0) -> Path:
-    with packed.PackedWriter(path, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
+    with image_table.ImageTableWriter(path, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
         writer.append({"id": [f"a/a_{number:04}" for number in range(first, first + len(images))]}, {column: images})
     return path
 
@@ -123,20 +123,20 @@ def test_parallel_gives_objective_1_the_reduced_image_and_records_what_was_chose
     models = [tmp_path / "2.safetensors", tmp_path / "1.safetensors"]
     output = tmp_path / "out.parquet"
     assert restore("parallel", tmp_path / "pairs.parquet", models, output, batch_size=5, choosing=choosing) == 5
-    np.testing.assert_array_equal(packed.read_images(output, "image"), blend(first, second, 0.3))
-    chosen = json.loads(packed.read_metadata(output)["chosen"])
+    np.testing.assert_array_equal(image_table.read_images(output, "image"), blend(first, second, 0.3))
+    chosen = json.loads(image_table.read_metadata(output)["chosen"])
     assert (chosen["value"], chosen["criterion"], chosen["images"]) == (0.3, "psnr", 5)
     assert chosen["means"]["0.3"] == 100  # the targets themselves
     assert "weight of objective 2" in chosen["what"]
     begun, again = tmp_path / "begun.parquet", tmp_path / "again.parquet"
     restore("objective2", tmp_path / "pairs.parquet", models[:1], begun, batch_size=5)
     restore("parallel", tmp_path / "pairs.parquet", models, again, batch_size=5, choosing=choosing, begun=begun)
-    np.testing.assert_array_equal(packed.read_images(again, "image"), packed.read_images(output, "image"))
+    np.testing.assert_array_equal(image_table.read_images(again, "image"), image_table.read_images(output, "image"))
     given = Choosing(blend=(1.0,), reduction="area")
     write_model(tmp_path / "other.safetensors", "plain", 5)
     models[0] = tmp_path / "other.safetensors"
     restore("parallel", tmp_path / "pairs.parquet", models, again, choosing=given, begun=begun)
-    np.testing.assert_array_equal(packed.read_images(again, "image"), first)  # objective 2's model is not asked
+    np.testing.assert_array_equal(image_table.read_images(again, "image"), first)  # objective 2's model is not asked
 
 
 def test_parallel_refuses_models_that_do_not_fit(tmp_path: Path) -> None:
@@ -153,4 +153,4 @@ def test_parallel_refuses_models_that_do_not_fit(tmp_path: Path) -> None:
 def test_methods_without_a_choice_record_none(tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs.parquet", 16)
     restore("blind1", tmp_path / "pairs.parquet", [], tmp_path / "out.parquet")
-    assert packed.read_metadata(tmp_path / "out.parquet") == {"method": "blind1"}
+    assert image_table.read_metadata(tmp_path / "out.parquet") == {"method": "blind1"}

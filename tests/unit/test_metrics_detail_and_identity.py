@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from blindface.base.randomness import generator
 from blindface.metrics.high_frequency import high_frequency_error, high_frequency_ratio
 from blindface.metrics.identity import cosine_similarity
-from blindface.randomness import generator
 from tests.unit.metric_pictures import noisy, textured
 
 

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import linalg
 
+from blindface.base.randomness import generator
 from blindface.metrics.frechet import frechet_deviation, frechet_distance
-from blindface.randomness import generator
 
 
 def _features(count: int, width: int, seed: int, shift: float = 0.0) -> NDArray[np.float64]:
@@ -36,7 +36,7 @@ def test_a_scaled_set_is_at_the_trace_of_the_squared_difference_of_deviations() 
 
 
 def test_equals_pytorch_fid() -> None:
-    from blindface.torchvision_repair import repair
+    from blindface.base.torchvision_repair import repair
 
     repair()
     from pytorch_fid.fid_score import calculate_frechet_distance

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from blindface.base.randomness import generator
+from blindface.evaluation.meters import Faces, Meters, joined
 from blindface.external.weights import Weights
-from blindface.metrics.meters import Faces, Meters, joined
 from blindface.params import EvaluateParams, LandmarksParams
-from blindface.randomness import generator
 from tests.unit.metric_pictures import noisy, textured
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

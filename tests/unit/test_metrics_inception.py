@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
 from blindface.metrics.inception import Inception
 from tests.unit.metric_pictures import textured
 
@@ -13,7 +13,7 @@ from tests.unit.metric_pictures import textured
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of the form of FID's Inception with seeded weights: the real one is 95 MB on the network."""
-    from blindface.torchvision_repair import repair
+    from blindface.base.torchvision_repair import repair
 
     repair()
     from pytorch_fid import inception

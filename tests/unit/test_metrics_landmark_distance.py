@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blindface.images import Image
+from blindface.base.images import Image
+from blindface.base.randomness import generator
 from blindface.landmarks.choices import make_backend, make_detector
 from blindface.landmarks.geometry import five_points
 from blindface.landmarks.stage import locate
 from blindface.metrics.landmark_distance import landmark_distance, measure_landmarks
-from blindface.randomness import generator
 from tests.unit.metric_pictures import noisy
 from tests.unit.test_metrics_reference import photographs
 

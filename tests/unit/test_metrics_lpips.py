@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from blindface.errors import ExternalFileError
-from blindface.images import to_signed
+from blindface.base.errors import ExternalFileError
+from blindface.base.images import to_signed
 from blindface.metrics.lpips_distance import TRUNK_FILES, Lpips
 from blindface.metrics.stacks import as_stack
 from tests.unit.metric_pictures import noisy, textured
@@ -14,7 +14,7 @@ from tests.unit.metric_pictures import noisy, textured
 
 def _random_features(trunk: str) -> dict[str, torch.Tensor]:
     """`features.*` of torchvision's classifier with seeded weights, as in its published file."""
-    from blindface.torchvision_repair import repair
+    from blindface.base.torchvision_repair import repair
 
     repair()
     from torchvision import models

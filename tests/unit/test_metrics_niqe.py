@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
+from blindface.base.randomness import generator
 from blindface.metrics.niqe import PristineModel, _fit, block_features, niqe
 from blindface.metrics.operators import gaussian_replicate, half_bicubic
-from blindface.randomness import generator
 from tests.unit.metric_pictures import noisy, textured
 
 PLAIN = PristineModel(torch.zeros(36, dtype=torch.float64), torch.eye(36, dtype=torch.float64))

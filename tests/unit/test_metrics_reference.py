@@ -14,14 +14,14 @@ import scipy.io
 import torch
 from PIL import Image as Pillow
 
-from blindface.images import Image, resize, to_unit
+from blindface.base.images import Image, resize, to_unit
+from blindface.base.randomness import generator
 from blindface.metrics.ms_ssim import ms_ssim
 from blindface.metrics.niqe import PristineModel, _normalised, niqe
 from blindface.metrics.psnr import psnr
 from blindface.metrics.reference import PyiqaMetric
 from blindface.metrics.ssim import similarity_maps, ssim, ssim_y
 from blindface.metrics.stacks import as_stack
-from blindface.randomness import generator
 from tests.unit.metric_pictures import grey, noisy, textured
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("pyiqa") is None, reason="pyiqa is not installed")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from blindface.errors import InputError
-from blindface.metrics.statistics import bootstrap_mean, over_batches, paired_difference
-from blindface.randomness import generator
+from blindface.base.errors import InputError
+from blindface.base.randomness import generator
+from blindface.evaluation.statistics import bootstrap_mean, over_batches, paired_difference
 
 
 def test_the_deviation_is_that_of_the_batch_means_and_a_short_last_batch_is_left_out() -> None:

@@ -9,10 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from blindface.errors import ExternalFileError
-from blindface.faces import FaceEmbedder
-from blindface.onnx_graph import OnnxNetwork
-from blindface.randomness import generator
+from blindface.base.errors import ExternalFileError
+from blindface.base.onnx_graph import OnnxNetwork
+from blindface.base.randomness import generator
+from blindface.evaluation.faces import FaceEmbedder
 from tests.unit.metric_pictures import textured
 
 WEIGHT = generator(1, "weight").normal(size=(2, 3, 3, 3)).astype(np.float32)

@@ -13,15 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blindface import packed
-from blindface.errors import InputError
-from blindface.shards import shard_path
+from blindface.base import image_table
+from blindface.base.errors import InputError
+from blindface.base.shards import shard_path
 
 
 def _write(path, count=5, group=2):
     images = np.random.default_rng(3).integers(0, 256, (count, 4, 4, 3), dtype=np.uint8)
     ids = [f"A/A_{i:04d}" for i in range(count)]
-    with packed.PackedWriter(path, {"id": pa.string(), "q": pa.int32()}, {"blind": (4, 4, 3)}, {"note": "x"}) as writer:
+    with image_table.ImageTableWriter(
+        path, {"id": pa.string(), "q": pa.int32()}, {"blind": (4, 4, 3)}, {"note": "x"}
+    ) as writer:
         for start in range(0, count, group):
             stop = min(start + group, count)
             writer.append({"id": ids[start:stop], "q": np.arange(start, stop)}, {"blind": images[start:stop]})
@@ -30,22 +32,22 @@ def _write(path, count=5, group=2):
 
 def test_images_come_back_as_written(tmp_path):
     ids, images = _write(tmp_path / "a.parquet")
-    assert np.array_equal(packed.read_images(tmp_path / "a.parquet", "blind"), images)
-    assert packed.read_table(tmp_path / "a.parquet")["id"].tolist() == ids
-    assert packed.count_rows(tmp_path / "a.parquet") == 5
-    assert packed.read_metadata(tmp_path / "a.parquet")["note"] == "x"
+    assert np.array_equal(image_table.read_images(tmp_path / "a.parquet", "blind"), images)
+    assert image_table.read_table(tmp_path / "a.parquet")["id"].tolist() == ids
+    assert image_table.count_rows(tmp_path / "a.parquet") == 5
+    assert image_table.read_metadata(tmp_path / "a.parquet")["note"] == "x"
 
 
 def test_images_come_back_in_the_order_asked_for(tmp_path):
     ids, images = _write(tmp_path / "a.parquet")
     wanted = [ids[4], ids[0], ids[3]]
-    assert np.array_equal(packed.read_images(tmp_path / "a.parquet", "blind", wanted), images[[4, 0, 3]])
+    assert np.array_equal(image_table.read_images(tmp_path / "a.parquet", "blind", wanted), images[[4, 0, 3]])
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 100])
 def test_iteration_covers_every_image_once_at_any_batch_size(tmp_path, batch):
     ids, images = _write(tmp_path / "a.parquet")
-    parts = list(packed.iterate_images(tmp_path / "a.parquet", "blind", batch))
+    parts = list(image_table.iterate_images(tmp_path / "a.parquet", "blind", batch))
     assert [name for names, _ in parts for name in names] == ids
     assert np.array_equal(np.concatenate([stack for _, stack in parts]), images)
 
@@ -65,7 +67,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
 def test_an_error_leaves_nothing_behind(tmp_path):
     with (
         pytest.raises(ValueError, match="expected a uint8 stack"),
-        packed.PackedWriter(tmp_path / "a.parquet", {"id": pa.string()}, {"blind": (4, 4, 3)}) as writer,
+        image_table.ImageTableWriter(tmp_path / "a.parquet", {"id": pa.string()}, {"blind": (4, 4, 3)}) as writer,
     ):
         writer.append({"id": ["x"]}, {"blind": np.zeros((1, 4, 4, 3), np.float32)})
     assert list(tmp_path.iterdir()) == []
@@ -84,7 +86,7 @@ def test_what_a_killed_process_left_is_cleared_away_and_nothing_else(tmp_path):
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
-    from blindface import files
+    from blindface.base import files
 
     def full(*_args):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -97,10 +99,10 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
 
 def test_missing_and_broken_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.parquet is missing"):
-        packed.read_table(tmp_path / "none.parquet")
+        image_table.read_table(tmp_path / "none.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(InputError, match=r"broken\.parquet cannot be read"):
-        packed.read_table(tmp_path / "broken.parquet")
+        image_table.read_table(tmp_path / "broken.parquet")
 
 
 def _shards(folder, counts=(2, 0, 3), note="x"):
@@ -112,7 +114,7 @@ def _shards(folder, counts=(2, 0, 3), note="x"):
     for index, count in enumerate(counts, start=1):
         rows = slice(first, first + count)
         path = shard_path(folder, (index, len(counts)))
-        with packed.PackedWriter(path, {"id": pa.string()}, {"blind": (4, 4, 3)}, {"note": note}) as writer:
+        with image_table.ImageTableWriter(path, {"id": pa.string()}, {"blind": (4, 4, 3)}, {"note": note}) as writer:
             writer.append({"id": ids[rows]}, {"blind": images[rows]})
         first += count
     return ids, images
@@ -122,13 +124,13 @@ def test_a_folder_of_shards_is_read_as_one_file(tmp_path):
     folder = tmp_path / "train.parquet"
     ids, images = _shards(folder)
     (folder / ".00001-of-00003.9.partial.parquet").write_bytes(b"left by a kill")
-    assert packed.count_rows(folder) == 5
-    assert packed.read_metadata(folder) == {"note": "x"}
-    assert packed.read_table(folder)["id"].tolist() == ids
-    assert packed.image_shape(folder, "blind") == (4, 4, 3)
-    assert np.array_equal(packed.read_images(folder, "blind"), images)
-    assert np.array_equal(packed.read_images(folder, "blind", [ids[4], ids[1]]), images[[4, 1]])
-    assert [name for names, _ in packed.iterate_images(folder, "blind", 2) for name in names] == ids
+    assert image_table.count_rows(folder) == 5
+    assert image_table.read_metadata(folder) == {"note": "x"}
+    assert image_table.read_table(folder)["id"].tolist() == ids
+    assert image_table.image_shape(folder, "blind") == (4, 4, 3)
+    assert np.array_equal(image_table.read_images(folder, "blind"), images)
+    assert np.array_equal(image_table.read_images(folder, "blind", [ids[4], ids[1]]), images[[4, 1]])
+    assert [name for names, _ in image_table.iterate_images(folder, "blind", 2) for name in names] == ids
 
 
 def test_shards_that_are_incomplete_or_unlike_are_refused(tmp_path):
@@ -136,40 +138,40 @@ def test_shards_that_are_incomplete_or_unlike_are_refused(tmp_path):
     _shards(folder)
     shard_path(folder, (2, 3)).rename(tmp_path / "aside")
     with pytest.raises(InputError, match=r"lacks 1 of its 3 shards: make it with --shard 2/3"):
-        packed.read_table(folder)
+        image_table.read_table(folder)
     (tmp_path / "aside").rename(shard_path(folder, (1, 2)))
     with pytest.raises(InputError, match=r"holds shards of 2 and of 3"):
-        packed.read_table(folder)
+        image_table.read_table(folder)
     _shards(tmp_path / "other", note="y")
     _shards(tmp_path / "mixed")
     shard_path(tmp_path / "other", (3, 3)).replace(shard_path(tmp_path / "mixed", (3, 3)))
     with pytest.raises(InputError, match=r"00003-of-00003.parquet and 00001-of-00003.parquet were made with different"):
-        packed.read_images(tmp_path / "mixed", "blind")
+        image_table.read_images(tmp_path / "mixed", "blind")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="is a folder without shards"):
-        packed.count_rows(tmp_path / "empty")
+        image_table.count_rows(tmp_path / "empty")
 
 
 def test_chosen_images_come_in_file_order_and_even_groups(tmp_path):
     folder = tmp_path / "train.parquet"
     ids, images = _shards(folder, counts=(4, 3, 2))
     chosen = [ids[8], ids[0], ids[3], ids[5], ids[6], "Nobody"]
-    groups = list(packed.iterate_chosen(folder, "blind", chosen, size=2))
+    groups = list(image_table.iterate_chosen(folder, "blind", chosen, size=2))
     assert [names for names, _ in groups] == [[ids[0], ids[3]], [ids[5], ids[6]], [ids[8]]]
     assert np.array_equal(np.concatenate([stack for _, stack in groups]), images[[0, 3, 5, 6, 8]])
-    assert list(packed.iterate_chosen(folder, "blind", [])) == []
+    assert list(image_table.iterate_chosen(folder, "blind", [])) == []
 
 
 def test_images_of_many_row_groups_do_not_keep_those_in_memory(tmp_path, monkeypatch):
     path, group = tmp_path / "a.parquet", 64
-    monkeypatch.setattr(packed, "ROW_GROUP", group)
-    with packed.PackedWriter(path, {"id": pa.string()}, {"blind": (64, 64, 3)}) as writer:
+    monkeypatch.setattr(image_table, "ROW_GROUP", group)
+    with image_table.ImageTableWriter(path, {"id": pa.string()}, {"blind": (64, 64, 3)}) as writer:
         for first in range(0, 16 * group, group):
             ids = [f"A_{n:05d}" for n in range(first, first + group)]
             writer.append({"id": ids}, {"blind": np.zeros((group, 64, 64, 3), np.uint8)})
     before, size = pa.total_allocated_bytes(), group * 64 * 64 * 3
     chosen = [f"A_{n:05d}" for n in range(0, 16 * group, group)]
-    for names, images in packed.iterate_chosen(path, "blind", chosen):
+    for names, images in image_table.iterate_chosen(path, "blind", chosen):
         assert (names, len(images)) == (chosen, 16)
         assert pa.total_allocated_bytes() - before < 4 * size
 
@@ -184,11 +186,11 @@ def test_only_the_row_groups_of_wanted_images_are_read(tmp_path, monkeypatch):
         return original(self, **options)
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", remember)
-    assert np.array_equal(packed.read_images(tmp_path / "a.parquet", "blind", [ids[8], ids[1]]), images[[8, 1]])
+    assert np.array_equal(image_table.read_images(tmp_path / "a.parquet", "blind", [ids[8], ids[1]]), images[[8, 1]])
     assert read == [0, 2]
 
 
 def test_an_unknown_id_is_named(tmp_path):
     _write(tmp_path / "a.parquet")
     with pytest.raises(InputError, match="B/B_0001"):
-        packed.read_images(tmp_path / "a.parquet", "blind", ["B/B_0001"])
+        image_table.read_images(tmp_path / "a.parquet", "blind", ["B/B_0001"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blindface.errors import ParameterError
+from blindface.base.errors import ParameterError
 from blindface.params import Params, describe, json_schema, load_params, validate
 
 ROOT = Path(__file__).parents[2]

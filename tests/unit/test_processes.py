@@ -10,12 +10,12 @@ import sys
 import pytest
 import torch
 
-from blindface.errors import DeviceError, ParameterError
+from blindface.base.errors import DeviceError, ParameterError
 from blindface.processes import ALONE, Processes, join
 
 BEGIN = """
 import torch
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.networks.synchronised import synchronise
 from blindface.params import ObjectiveParams, WeightParams

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 import torch
 
-from blindface.errors import InputError
-from blindface.files import sha256_file, write_json
-from blindface.model_file import load_generator, save_generator
+from blindface.base.errors import InputError
+from blindface.base.files import sha256_file, write_json
 from blindface.networks import Generator
+from blindface.networks.model_file import load_generator, save_generator
 from blindface.publish import publish_model, publish_results, write_card
 from blindface.publish.readme import BEGIN, END, results_table, update_readme
 from blindface.publish.sample import sample_sheet, write_overview, write_sample

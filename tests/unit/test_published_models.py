@@ -11,19 +11,19 @@ import cv2
 import numpy as np
 import pytest
 
+from blindface.base.files import sha256_file
 from blindface.degradation import Degrader
-from blindface.files import sha256_file
 from blindface.metrics.lpips_distance import Lpips
 from blindface.metrics.psnr import psnr
 from blindface.metrics.ssim import ssim
-from blindface.model_file import load_generator
+from blindface.networks.model_file import load_generator
 from blindface.params import Objective, PairsParams
 from blindface.photographs.decode import decode_target
 from blindface.publish.readme import BEGIN, END, results_table
 from blindface.publish.results import read_results
 from blindface.publish.sample import sample_sheet
-from blindface.restore import restore_images
-from blindface.self_ensemble import SelfEnsemble
+from blindface.restoration.self_ensemble import SelfEnsemble
+from blindface.restoration.stage import restore_images
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from blindface.device import numeric_policy
+from blindface.base.device import numeric_policy
 from blindface.losses.schedule import final_weights, weights_at
 from blindface.networks import Discriminator, Generator
 from blindface.params import ObjectiveParams, WeightParams

@@ -19,9 +19,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from blindface.base.errors import InputError
+from blindface.base.image_table import ImageTableWriter
+from blindface.base.version import find_commit
 from blindface.cli.named import named_paths
-from blindface.errors import InputError
-from blindface.packed import PackedWriter
 from blindface.params import OBJECTIVES, Params, load_params
 from blindface.params.data import Interpolation
 from blindface.report import Sources, build_report
@@ -35,7 +36,6 @@ from blindface.report.summary import paragraph
 from blindface.tracking import TrackedRun
 from blindface.tracking.note import write_note
 from blindface.tracking.record import record_key
-from blindface.version import find_commit
 from tests.unit.report_inputs import write_inputs
 
 PARAMS = '{"fetch": {"source": "embedded"}, "report": {"title": "A report of <drawn> faces", "examples": 5}}'
@@ -318,7 +318,7 @@ def test_what_a_method_chose_on_the_validation_part_is_said(tmp_path):
         "means": {},
     }
     path = tmp_path / "parallel.parquet"
-    with PackedWriter(path, {"id": pa.string()}, {"image": (8, 8, 3)}, {"chosen": json.dumps(chosen)}) as writer:
+    with ImageTableWriter(path, {"id": pa.string()}, {"image": (8, 8, 3)}, {"chosen": json.dumps(chosen)}) as writer:
         writer.append({"id": ["a"]}, {"image": np.zeros((1, 8, 8, 3), np.uint8)})
     material = Material(Sources(Params(), restored={"parallel": path}))
     assert material.chosen("parallel") == "weight of objective 2 in the blend: 0.75, by psnr on 8 validation images"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 from blindface.report.group_charts import NAMES, draw_panel, issue_figure, panels_of
 from blindface.report.group_page import group_context
 from blindface.report.groups import Groups, IssueSection, groups_text, read_groups, sections

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from blindface.errors import InputError
-from blindface.files import write_json
+from blindface.base.errors import InputError
+from blindface.base.files import write_json
 from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES, method_of
 from blindface.report.differences import Difference
 from blindface.report.results import difference_table, other_protocol, per_image, same_protocol

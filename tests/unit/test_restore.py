@@ -12,20 +12,20 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy.ndimage import gaussian_filter
 
-from blindface import packed
-from blindface.device import choose_device
-from blindface.errors import DeviceError, InputError
-from blindface.images import resize, signed_to_uint8, to_signed
-from blindface.model_file import hash_tensors, load_generator, save_generator
+from blindface.base import image_table
+from blindface.base.device import choose_device
+from blindface.base.errors import DeviceError, InputError
+from blindface.base.images import resize, signed_to_uint8, to_signed
 from blindface.networks import Generator
+from blindface.networks.model_file import hash_tensors, load_generator, save_generator
 from blindface.params import Objective
-from blindface.restore import CACHED, restore, restore_images, restore_steps
-from blindface.self_ensemble import SelfEnsemble
+from blindface.restoration.self_ensemble import SelfEnsemble
+from blindface.restoration.stage import CACHED, restore, restore_images, restore_steps
 
 
 def write_pairs(path: Path, size: int, count: int = 5) -> np.ndarray:
     images = np.random.default_rng(7).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-    with packed.PackedWriter(path, {"id": pa.string()}, {"blind": (size, size, 3)}) as writer:
+    with image_table.ImageTableWriter(path, {"id": pa.string()}, {"blind": (size, size, 3)}) as writer:
         writer.append({"id": [f"a/a_{i:04}" for i in range(count)]}, {"blind": images})
     return images
 
@@ -46,7 +46,7 @@ def write_model(path: Path, encoder: str = "none", seed: int = 0) -> Generator:
 def test_blind_images_are_only_enlarged_for_display(tmp_path: Path, interpolation: str) -> None:
     images = write_pairs(tmp_path / "pairs.parquet", 16)
     count = restore("blind1", tmp_path / "pairs.parquet", [], tmp_path / "out.parquet", interpolation=interpolation)
-    shown = packed.read_images(tmp_path / "out.parquet", "image")
+    shown = image_table.read_images(tmp_path / "out.parquet", "image")
     assert count == 5
     np.testing.assert_array_equal(shown, [resize(image, 128, interpolation) for image in images])
 
@@ -54,8 +54,8 @@ def test_blind_images_are_only_enlarged_for_display(tmp_path: Path, interpolatio
 def test_blind_images_of_full_size_stay_as_they_are(tmp_path: Path) -> None:
     images = write_pairs(tmp_path / "pairs.parquet", 128)
     restore("blind2", tmp_path / "pairs.parquet", [], tmp_path / "out.parquet")
-    np.testing.assert_array_equal(packed.read_images(tmp_path / "out.parquet", "image"), images)
-    assert list(packed.read_table(tmp_path / "out.parquet")["id"]) == [f"a/a_{i:04}" for i in range(5)]
+    np.testing.assert_array_equal(image_table.read_images(tmp_path / "out.parquet", "image"), images)
+    assert list(image_table.read_table(tmp_path / "out.parquet")["id"]) == [f"a/a_{i:04}" for i in range(5)]
 
 
 def test_sequence_hands_the_second_model_a_uint8_image(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_sequence_hands_the_second_model_a_uint8_image(tmp_path: Path) -> None:
     with torch.no_grad():
         middle = signed_to_uint8(first(to_signed(torch.tensor(images)))[-1])
         expected = signed_to_uint8(second(to_signed(middle))[-1]).numpy()
-    np.testing.assert_array_equal(packed.read_images(tmp_path / "out.parquet", "image"), expected)
+    np.testing.assert_array_equal(image_table.read_images(tmp_path / "out.parquet", "image"), expected)
 
 
 def test_what_the_first_model_restored_already_is_not_made_again(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_what_the_first_model_restored_already_is_not_made_again(tmp_path: Path)
     results = []
     for models, given in (([first, second], None), ([first, second], begun), ([other, second], begun)):
         restore("sequence", pairs, models, tmp_path / "out.parquet", batch_size=3, begun=given)
-        results.append(packed.read_images(tmp_path / "out.parquet", "image"))
+        results.append(image_table.read_images(tmp_path / "out.parquet", "image"))
     np.testing.assert_array_equal(results[1], results[2])  # the first model is not asked
     assert np.abs(results[0].astype(int) - results[1]).max() <= 1  # batches of 2 and 3 round differently
 
@@ -115,7 +115,7 @@ def test_result_depends_on_no_other_image_of_the_batch(tmp_path: Path) -> None:
             tmp_path / f"{size}.parquet",
             batch_size=size,
         )
-    one, all_at_once = (packed.read_images(tmp_path / f"{size}.parquet", "image").astype(int) for size in (1, 5))
+    one, all_at_once = (image_table.read_images(tmp_path / f"{size}.parquet", "image").astype(int) for size in (1, 5))
     assert np.abs(one - all_at_once).max() <= 1  # convolutions of other batch sizes round differently
 
 
@@ -137,7 +137,7 @@ def test_self_ensemble_is_the_mean_with_the_mirror_images_result_of_the_chosen_o
     def restored(chosen: Objective) -> np.ndarray:
         arguments = (tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
         restore("objective1", *arguments, self_ensemble={chosen: 0.0})
-        return packed.read_images(tmp_path / "out.parquet", "image")
+        return image_table.read_images(tmp_path / "out.parquet", "image")
 
     signed = to_signed(torch.tensor(images))
     with torch.no_grad():
@@ -152,7 +152,7 @@ def test_self_ensemble_is_the_mean_with_the_mirror_images_result_of_the_chosen_o
 
     model, steps = tmp_path / "m.safetensors", tmp_path / "steps.parquet"
     restore_steps(tmp_path / "pairs.parquet", model, steps, 3, self_ensemble={"objective1": 0.0})
-    np.testing.assert_array_equal(packed.read_images(steps, "step3"), restored("objective1")[:3])
+    np.testing.assert_array_equal(image_table.read_images(steps, "step3"), restored("objective1")[:3])
 
 
 def test_self_ensemble_averages_colour_and_coarse_brightness_and_keeps_fine_brightness(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_self_ensemble_averages_colour_and_coarse_brightness_and_keeps_fine_brig
 
     arguments = (tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
     restore("objective1", *arguments, self_ensemble={"objective1": 2.5})
-    restored = packed.read_images(tmp_path / "out.parquet", "image")
+    restored = image_table.read_images(tmp_path / "out.parquet", "image")
     np.testing.assert_array_equal(restored, signed_to_uint8(joined[-1]).numpy())
 
 
@@ -183,10 +183,10 @@ def test_steps_are_kept_for_the_first_examples_only(tmp_path: Path) -> None:
     restore("objective1", tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "all.parquet")
     count = restore_steps(tmp_path / "pairs.parquet", tmp_path / "m.safetensors", tmp_path / "steps.parquet", 3)
     assert count == 3
-    assert packed.read_images(tmp_path / "steps.parquet", "step1").shape == (3, 32, 32, 3)
-    assert packed.read_images(tmp_path / "steps.parquet", "step2").shape == (3, 64, 64, 3)
-    last = packed.read_images(tmp_path / "steps.parquet", "step3").astype(int)
-    assert np.abs(last - packed.read_images(tmp_path / "all.parquet", "image")[:3]).max() <= 1
+    assert image_table.read_images(tmp_path / "steps.parquet", "step1").shape == (3, 32, 32, 3)
+    assert image_table.read_images(tmp_path / "steps.parquet", "step2").shape == (3, 64, 64, 3)
+    last = image_table.read_images(tmp_path / "steps.parquet", "step3").astype(int)
+    assert np.abs(last - image_table.read_images(tmp_path / "all.parquet", "image")[:3]).max() <= 1
 
 
 @pytest.mark.parametrize(("value", "level"), [(-3.0, 0), (-1.0, 0), (0.0, 128), (0.001, 128), (1.0, 255), (9.0, 255)])

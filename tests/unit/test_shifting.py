@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from blindface.base.errors import ParameterError
 from blindface.degradation import degrade_many
-from blindface.errors import ParameterError
 from blindface.params import PairsParams, load_params
 from blindface.shifting import draw_shifts, shift_image, shift_images
 from blindface.training.data import EpochDraws, ImageSet, draw_epoch

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from blindface.errors import InputError
-from blindface.model_file import load_generator, read_header
+from blindface.base.errors import InputError
+from blindface.networks.model_file import load_generator, read_header
 from blindface.snapshot import write_snapshot
 from blindface.training.engine import TrainFiles, train
 from tests.unit.test_training import _quiet_process, files, params_with, whole_run, write_part  # noqa: F401

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from blindface.errors import InputError
-from blindface.packed import PackedWriter
+from blindface.base.errors import InputError
+from blindface.base.image_table import ImageTableWriter
 from blindface.params import SplitParams
 from blindface.split import make_split, read_part, read_people, read_split, split_photographs
 
@@ -135,7 +135,7 @@ def test_too_few_photographs_are_refused_with_a_remedy(people: dict[str, str], p
 def test_the_file_is_sorted_readable_and_repeats_to_the_byte(tmp_path: Path) -> None:
     people = photographs(20)
     targets = tmp_path / "targets.parquet"
-    with PackedWriter(targets, {"id": pa.string(), "person": pa.string()}) as writer:
+    with ImageTableWriter(targets, {"id": pa.string(), "person": pa.string()}) as writer:
         writer.append({"id": sorted(people), "person": [people[name] for name in sorted(people)]}, {})
     counts = make_split(targets, SplitParams(validation=2), tmp_path / "a.csv")
     make_split(targets, SplitParams(validation=2), tmp_path / "b.csv")

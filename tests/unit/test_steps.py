@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import blindface.steps
-from blindface.errors import ParameterError
+from blindface.base.errors import ParameterError
 from blindface.losses.schedule import final_weights, weights_at
 from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.params import ObjectiveParams, WeightParams

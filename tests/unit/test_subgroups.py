@@ -12,11 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 import blindface.cli.subgroups  # noqa: F401  (registers the command)
+from blindface.base.errors import InputError, ParameterError
+from blindface.base.image_table import ImageTableWriter
 from blindface.cli.app import app
-from blindface.errors import InputError, ParameterError
+from blindface.evaluation.statistics import bootstrap_mean, paired_difference
 from blindface.landmarks.table import Landmarks, write_landmarks
-from blindface.metrics.statistics import bootstrap_mean, paired_difference
-from blindface.packed import PackedWriter
 from blindface.params import SubgroupsParams, validate
 from blindface.subgroups.groups import Grouping, by_labels, by_landmarks, by_strength, everything, lip_gap
 from blindface.subgroups.intervals import mean_intervals
@@ -232,7 +232,7 @@ def write_files(folder: Path) -> dict[str, Path]:
         name: pa.string()
         for name in ("smile", "mouth", "expression", "eyewear", "hat", "ethnic_group", "gender", "gender_second")
     }
-    with PackedWriter(paths["attributes"], columns, metadata={"source": "predicted", "reason": ""}) as writer:
+    with ImageTableWriter(paths["attributes"], columns, metadata={"source": "predicted", "reason": ""}) as writer:
         labels = {name: ["one"] * 20 + ["other"] * 18 for name in columns}
         writer.append(labels | {"id": ids[:38]}, {})
     draws = {"k": 3, "sigma": 1.0, "s": 64, "delta": 2.0, "q": 80}

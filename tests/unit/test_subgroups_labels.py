@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from blindface.errors import ExternalFileError, InputError
+from blindface.base.errors import ExternalFileError, InputError
+from blindface.base.files import sha256_file
 from blindface.external.finder import Finder
 from blindface.external.registry import Registry
-from blindface.files import sha256_file
 from blindface.params import Params, validate
 from blindface.subgroups.attributes import write_attributes
 from blindface.subgroups.labels import read_drawn, read_official, read_predicted
@@ -129,9 +129,9 @@ def test_what_was_drawn_is_known_exactly(tmp_path):
 
 
 def test_the_renderers_own_list_is_read(tmp_path):
-    from blindface.embedded import write_archive
-    from blindface.embedded.traits import draw_person, draw_shot
     from blindface.params import EmbeddedParams
+    from blindface.rendered import write_archive
+    from blindface.rendered.traits import draw_person, draw_shot
 
     write_archive(tmp_path / "e.tar", EmbeddedParams(seed=5, identities=2, photographs=1))
     frame = read_drawn(tmp_path / "e.tar")

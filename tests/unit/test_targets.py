@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 from PIL import Image as Pillow
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
+from blindface.base.files import sha256_file
+from blindface.base.image_table import read_images, read_metadata, read_table
 from blindface.external.finder import Finder
-from blindface.files import sha256_file
-from blindface.packed import read_images, read_metadata, read_table
 from blindface.params import FetchParams
 from blindface.photographs.decode import UnusableError, decode, decode_target
 from blindface.photographs.sources import make_archive, pack_folder

@@ -10,7 +10,7 @@ import cv2
 import pytest
 import torch
 
-from blindface.threads import ahead, opencv_single_threaded, torch_threads
+from blindface.base.threads import ahead, opencv_single_threaded, torch_threads
 
 
 def test_items_come_in_their_order_and_are_made_by_another_thread() -> None:

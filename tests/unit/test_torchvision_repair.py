@@ -19,7 +19,7 @@ def _imports_by_itself() -> bool:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120, check=False).returncode == 0
 
 
-REPAIR = "from blindface.torchvision_repair import repair; repair(); "
+REPAIR = "from blindface.base.torchvision_repair import repair; repair(); "
 
 
 def test_torchvision_imports_after_the_repair() -> None:
@@ -40,7 +40,7 @@ def test_repair_does_nothing_where_torchvision_imports_by_itself() -> None:
     # A stand-in that imports, so that this is tested on every machine.
     code = (
         "import sys, types; fake = types.ModuleType('torchvision'); fake.models = 1; "
-        "sys.modules['torchvision'] = fake; import blindface.torchvision_repair as r; r.repair(); "
+        "sys.modules['torchvision'] = fake; import blindface.base.torchvision_repair as r; r.repair(); "
         "print(len(r._declared), sys.modules['torchvision'] is fake)"
     )
     assert _run(code) == "0 True"

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blindface.errors import InputError
-from blindface.model_file import load_generator
+from blindface.base.errors import InputError
+from blindface.networks.model_file import load_generator
 from blindface.params import TrackParams
-from blindface.restore import restore_images
+from blindface.restoration.stage import restore_images
 from blindface.tracking import Tracker, attach_scores, import_run, read_note, record, start_tracking, store, tracker
 from tests.unit.tracking_fakes import FACTS, finish_run, make_run, scores_of, write_rows, write_sample
 

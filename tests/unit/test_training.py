@@ -21,11 +21,11 @@ import pyarrow as pa
 import pytest
 import torch
 
-from blindface import packed
-from blindface.device import numeric_policy
-from blindface.errors import ParameterError, TrainingError
-from blindface.images import resize
-from blindface.model_file import load_generator
+from blindface.base import image_table
+from blindface.base.device import numeric_policy
+from blindface.base.errors import ParameterError, TrainingError
+from blindface.base.images import resize
+from blindface.networks.model_file import load_generator
 from blindface.params import Params, validate
 from blindface.training import engine
 from blindface.training.checkpoint import BEST, list_checkpoints, load_checkpoint
@@ -63,7 +63,7 @@ def params_with(**changes: object) -> Params:
 
 
 def write_part(path: Path, ids: list[str], size: int, targets: np.ndarray) -> None:
-    with packed.PackedWriter(path, {"id": pa.string()}, {"blind": (size, size, 3)}) as writer:
+    with image_table.ImageTableWriter(path, {"id": pa.string()}, {"blind": (size, size, 3)}) as writer:
         writer.append({"id": ids}, {"blind": np.stack([resize(target, size, "linear") for target in targets])})
 
 
@@ -86,14 +86,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> TrainFiles:
     ids = [f"p{i}/p{i}_0001" for i in range(6)]
     coarse = rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     targets = np.stack([resize(image, 128, "cubic") for image in coarse])
-    with packed.PackedWriter(folder / "targets.parquet", {"id": pa.string()}, {"target": (128, 128, 3)}) as writer:
+    with image_table.ImageTableWriter(
+        folder / "targets.parquet", {"id": pa.string()}, {"target": (128, 128, 3)}
+    ) as writer:
         writer.append({"id": ids}, {"target": targets})
     write_part(folder / "train.parquet", ids[:5], 16, targets[:5])
     write_part(folder / "validation.parquet", ids[5:], 16, targets[5:])
     points = rng.uniform(10, 118, (6, 136)).astype(np.float32)
     columns = {"id": pa.string(), "found": pa.bool_()}
     columns |= {name: pa.list_(pa.float32(), 136) for name in ("points_128", "points_64")}
-    with packed.PackedWriter(folder / "landmarks.parquet", columns) as writer:
+    with image_table.ImageTableWriter(folder / "landmarks.parquet", columns) as writer:
         values = {"id": ids, "found": [True] * 6, "points_128": list(points), "points_64": list(points / 2)}
         writer.append(values, {})
     names = ("targets", "train", "validation", "landmarks")

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from blindface import packed
-from blindface.errors import InputError, ParameterError
+from blindface.base import image_table
+from blindface.base.errors import InputError, ParameterError
 from blindface.landmarks.geometry import MIRRORED
 from blindface.training.data import ImageSet, count_batches, draw_epoch, load_set, mirror_points
 
@@ -20,10 +20,10 @@ CPU = torch.device("cpu")
 
 def write_part(folder: Path, ids: list[str] = IDS, lacking: int = 0) -> tuple[Path, Path, Path]:
     """Targets and landmarks of all IDS in file order, pairs of `ids`; image i is filled with level i."""
-    with packed.PackedWriter(folder / "t.parquet", {"id": pa.string()}, {"target": (128, 128, 3)}) as writer:
+    with image_table.ImageTableWriter(folder / "t.parquet", {"id": pa.string()}, {"target": (128, 128, 3)}) as writer:
         stack = np.stack([np.full((128, 128, 3), 10 * i, np.uint8) for i in range(len(IDS))])
         writer.append({"id": IDS}, {"target": stack})
-    with packed.PackedWriter(folder / "p.parquet", {"id": pa.string()}, {"blind": (16, 16, 3)}) as writer:
+    with image_table.ImageTableWriter(folder / "p.parquet", {"id": pa.string()}, {"blind": (16, 16, 3)}) as writer:
         stack = np.stack([np.full((16, 16, 3), 10 * IDS.index(name) + 1, np.uint8) for name in ids])
         writer.append({"id": ids}, {"blind": stack})
     columns = {
@@ -32,7 +32,7 @@ def write_part(folder: Path, ids: list[str] = IDS, lacking: int = 0) -> tuple[Pa
         "points_128": pa.list_(pa.float32(), 136),
         "points_64": pa.list_(pa.float32(), 136),
     }
-    with packed.PackedWriter(folder / "l.parquet", columns) as writer:
+    with image_table.ImageTableWriter(folder / "l.parquet", columns) as writer:
         rows = range(len(IDS) - lacking)
         points = [np.full(136, float(i) if i != 2 else np.nan, np.float32) for i in rows]
         names = [IDS[i] for i in rows]
@@ -149,7 +149,7 @@ def test_fewer_images_than_a_batch_are_refused() -> None:
 
 def test_a_part_without_images_loads(tmp_path: Path) -> None:
     targets, _, landmarks = write_part(tmp_path)
-    with packed.PackedWriter(tmp_path / "e.parquet", {"id": pa.string()}, {"blind": (16, 16, 3)}):
+    with image_table.ImageTableWriter(tmp_path / "e.parquet", {"id": pa.string()}, {"blind": (16, 16, 3)}):
         pass
     part = load_set(targets, tmp_path / "e.parquet", landmarks, CPU)
     assert isinstance(part, ImageSet)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from blindface.errors import TrainingError
+from blindface.base.errors import TrainingError
 from blindface.networks import Generator
 from blindface.training.data import ImageSet
 from blindface.training.display import Display, summarise

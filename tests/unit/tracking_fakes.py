@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import torch
 
-from blindface.model_file import save_generator
 from blindface.networks.generator import Generator
+from blindface.networks.model_file import save_generator
 
 FACTS: dict[str, Any] = {
     "objective": "objective1",

@@ -77,7 +77,7 @@ def test_degradation_is_a_parameter_of_training_only_when_drawn_anew():
 def test_source_modules_are_found_by_their_imports():
     source = ROOT / "src"
     names = {path.relative_to(source).as_posix() for path in experiment.imported_files(source, "blindface.cli.split")}
-    assert {"blindface/cli/split.py", "blindface/split.py", "blindface/randomness.py"} <= names
+    assert {"blindface/cli/split.py", "blindface/split.py", "blindface/base/randomness.py"} <= names
     assert not [name for name in names if "training" in name or "params" in name]
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from blindface.errors import BlindfaceError
+from blindface.base.errors import BlindfaceError
 
 app = typer.Typer(
     name="blindface",

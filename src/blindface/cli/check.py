@@ -25,9 +25,9 @@ def check_command(
     Example: blindface check --targets data/targets.parquet --split data/split.csv
     --pairs data/pairs/objective1/train.parquet --landmarks data/landmarks.parquet --output data/checked.json
     """
-    from blindface.checks import check_data
+    from blindface.base.progress import say
+    from blindface.check import check_data
     from blindface.params import load_params
-    from blindface.progress import say
 
     values = load_params(params)
     counts = check_data(targets, split, pairs, landmarks, output, values.split, values.pairs, skipped)

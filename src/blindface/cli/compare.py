@@ -26,9 +26,9 @@ def compare_command(
     Example: blindface compare --images data/scores/objective2.parquet --images theirs.parquet --external
     theirs=objective2 --output differences.csv
     """
-    from blindface.differences import compare_methods
-    from blindface.methods import METHODS
-    from blindface.progress import say
+    from blindface.base.progress import say
+    from blindface.evaluation.differences import compare_methods
+    from blindface.restoration.methods import METHODS
 
     objectives = {method.name: str(method.objective) for method in METHODS.values()}
     objectives |= named_objectives(external, "--external")

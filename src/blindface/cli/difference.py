@@ -19,6 +19,6 @@ def difference_command(
 
     Example: blindface difference main/metrics.json build/tiny/reports/metrics.json
     """
-    from blindface.difference import difference_of
+    from blindface.evaluation.difference import difference_of
 
     typer.echo(difference_of(before, after), nl=False)

@@ -25,10 +25,10 @@ def embedded(
     """
     import cv2
 
-    from blindface.embedded.archive import draw_overlay, rendered_set
-    from blindface.files import write_bytes
+    from blindface.base.files import write_bytes
+    from blindface.base.progress import say
     from blindface.params import load_params
-    from blindface.progress import say
+    from blindface.rendered.archive import draw_overlay, rendered_set
 
     count = 0
     for name, rendered in rendered_set(load_params(params).fetch.embedded, workers):

@@ -43,9 +43,9 @@ def evaluate_command(
     choice = load_params(params)
     import time
 
-    from blindface.evaluate import evaluate
+    from blindface.base.progress import say
+    from blindface.evaluation.stage import evaluate
     from blindface.external.weights import Weights
-    from blindface.progress import say
     from blindface.tracking import attach_scores
 
     start = time.monotonic()

@@ -24,7 +24,7 @@ def export_pairs_command(
     Example: blindface export-pairs --targets data/targets.parquet --pairs data/pairs/objective2/test.parquet --limit 20
     --output /tmp/look
     """
+    from blindface.base.progress import say
     from blindface.degradation.export import export_pairs
-    from blindface.progress import say
 
     say(f"{output}: {export_pairs(targets, pairs, output, image, limit, kind)} images")

@@ -36,8 +36,8 @@ def import_folder_command(
     Example: blindface import-folder --method theirs --folder restored --pairs data/pairs/objective2/test.parquet
     --targets data/targets.parquet --output data/restored/theirs.parquet
     """
-    from blindface.external_method import import_folder
-    from blindface.progress import say
+    from blindface.base.progress import say
+    from blindface.restoration.external import import_folder
 
     say(f"{method}: {import_folder(folder, pairs, targets, output, method)} images of {folder}")
 
@@ -63,9 +63,9 @@ def score_folder_command(
     choice = load_params(params)
     from tempfile import TemporaryDirectory
 
-    from blindface.evaluate import evaluate
+    from blindface.evaluation.stage import evaluate
     from blindface.external.weights import Weights
-    from blindface.external_method import import_folder
+    from blindface.restoration.external import import_folder
 
     with TemporaryDirectory() as scratch:
         restored = Path(scratch) / "restored.parquet"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blindface.base.errors import ExternalFileError
+from blindface.base.progress import say
 from blindface.cli.app import ParamsOption, app
-from blindface.errors import ExternalFileError
 from blindface.params import load_params
-from blindface.progress import say
 
 if TYPE_CHECKING:
     from blindface.external.collect import Row

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from blindface.base.errors import InputError
 from blindface.cli.app import ParamsOption, TargetsOption, app
-from blindface.errors import InputError
 
 
 @app.command("landmarks")
@@ -35,10 +35,10 @@ def landmarks_command(
     Example: blindface landmarks --params params.yaml --params config/light.yaml --targets data/targets.parquet
     --weights data/weights/manifest.json --output data/landmarks.parquet
     """
+    from blindface.base.progress import say
     from blindface.external.weights import Weights
     from blindface.landmarks.stage import exact_landmarks
     from blindface.params import load_params
-    from blindface.progress import say
     from blindface.split import read_split
 
     choice = load_params(params).landmarks
@@ -71,7 +71,7 @@ def check_landmarks_command(
     Example: blindface check-landmarks --landmarks data/landmarks.parquet --targets data/targets.parquet
     --reference mirror/lfw/lfw_landmark5.txt
     """
-    from blindface.files import write_json
+    from blindface.base.files import write_json
     from blindface.landmarks.measure import compare_exact, compare_five, describe
 
     if reference is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 from blindface.params import OBJECTIVES
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from blindface.base.errors import InputError
 from blindface.cli.app import ParamsOption, TargetsOption, app
-from blindface.errors import InputError
 from blindface.params.data import Objective, Part
 
 
@@ -31,9 +31,9 @@ def pairs_command(
     Example: blindface pairs --objective objective1 --part test --targets data/targets.parquet --split data/split.csv
     --output data/pairs/objective1/test.parquet
     """
+    from blindface.base.progress import say
     from blindface.degradation import make_pairs
     from blindface.params import load_params
-    from blindface.progress import say
 
     count = make_pairs(targets, split, objective, part, load_params(params).pairs, output, workers, _read_shard(shard))
     say(f"{output}: {count} pairs")

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from blindface.base.files import write_text
 from blindface.cli.app import ParamsOption, app
-from blindface.files import write_text
 from blindface.params import describe, json_schema, load_params
 
 

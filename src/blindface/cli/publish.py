@@ -23,9 +23,9 @@ def publish_command(
 
     Example: blindface publish --run build/light --models models --results reports/lfw --params config/light.yaml
     """
-    from blindface.errors import InputError
+    from blindface.base.errors import InputError
+    from blindface.base.progress import say
     from blindface.params import OBJECTIVES, load_params
-    from blindface.progress import say
     from blindface.publish import publish_model, publish_results, write_card, write_overview, write_sample
 
     choice = load_params(params)
@@ -61,7 +61,7 @@ def readme_command(
 
     Example: blindface readme --results reports/lfw
     """
-    from blindface.progress import say
+    from blindface.base.progress import say
     from blindface.publish.readme import update_readme
 
     say(f"{readme}: " + ("table written anew" if update_readme(readme, results) else "up to date"))

@@ -42,8 +42,8 @@ def report(
     Example: blindface report --params params.yaml --scores data/scores/objective1.json
     --images data/scores/objective1.parquet --models objective1=data/models/objective1 --output reports
     """
+    from blindface.base.version import find_commit
     from blindface.report import Sources, build_report
-    from blindface.version import find_commit
 
     sources = Sources(
         params=load_params(params),

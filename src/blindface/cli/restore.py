@@ -15,7 +15,9 @@ Pairs = Annotated[Path, typer.Option(dir_okay=False, help="Pairs to restore, fro
 
 @app.command("restore")
 def restore_command(
-    method: Annotated[str, typer.Option(help="One of the methods of src/blindface/methods.py, such as objective1.")],
+    method: Annotated[
+        str, typer.Option(help="One of the methods of src/blindface/restoration/methods.py, such as objective1.")
+    ],
     pairs: Pairs,
     output: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the restored images.")],
     model: Annotated[
@@ -48,8 +50,8 @@ def restore_command(
     """
     parameters = load_params(params)
     choice = parameters.restore
-    from blindface.device import choose_device
-    from blindface.restore import Choosing, restore
+    from blindface.base.device import choose_device
+    from blindface.restoration.stage import Choosing, restore
 
     restore(
         method,
@@ -82,8 +84,8 @@ def restore_steps_command(
     """
     parameters = load_params(params)
     choice = parameters.restore
-    from blindface.device import choose_device
-    from blindface.restore import restore_steps
+    from blindface.base.device import choose_device
+    from blindface.restoration.stage import restore_steps
 
     device = choose_device(choice.device)
     restore_steps(

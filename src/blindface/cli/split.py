@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from blindface.base.errors import InputError
 from blindface.cli.app import ParamsOption, app
-from blindface.errors import InputError
 
 
 @app.command("split")
@@ -28,8 +28,8 @@ def split_command(
 
     Example: blindface split --targets data/targets.parquet --output data/split.csv --params '{"split": {"seed": 3}}'
     """
+    from blindface.base.progress import say
     from blindface.params import load_params
-    from blindface.progress import say
     from blindface.split import make_split
 
     if (people_train is None) != (people_test is None):

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from blindface.base.errors import InputError
 from blindface.cli.app import ParamsOption, app
 from blindface.cli.named import named, named_objectives, named_paths
-from blindface.errors import InputError
 from blindface.params import load_params
 
 
@@ -34,8 +34,8 @@ def subgroups_command(
     Example: blindface subgroups --images objective1=data/scores/objective1.parquet --landmarks data/landmarks.parquet
     --attributes data/attributes.parquet --output reports/subgroups.csv --notes reports/subgroups.json
     """
-    from blindface.packed import read_table
-    from blindface.progress import say
+    from blindface.base.image_table import read_table
+    from blindface.base.progress import say
     from blindface.subgroups.stage import measure_subgroups
     from blindface.subgroups.table import Methods
 

@@ -25,8 +25,8 @@ def import_run_command(
 
     Example: blindface import-run --model-dir data/models/objective1 --scores data/scores/objective1.json
     """
+    from blindface.base.progress import say
     from blindface.params import load_params
-    from blindface.progress import say
     from blindface.tracking import import_run
 
     track = load_params(params).track

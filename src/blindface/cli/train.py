@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from blindface.base.progress import say
 from blindface.cli.app import ParamsOption, app
 from blindface.params import OBJECTIVES, Objective, TrainParams, load_params
-from blindface.progress import say
 
 if TYPE_CHECKING:
     from blindface.training.engine import Status, TrainFiles
@@ -62,7 +62,7 @@ def train_command(
 
     if choice.train.processes > 1 and not started_together():
         raise typer.Exit(launch(sys.argv[1:], choice.train.processes))
-    from blindface.device import choose_device
+    from blindface.base.device import choose_device
     from blindface.training.engine import TrainFiles
     from blindface.training.engine import train as run
 
@@ -97,7 +97,7 @@ def snapshot_command(
     Example: blindface snapshot --checkpoint data/models/objective1 --train data/pairs/objective1/train.parquet
     --output build/snapshot.safetensors
     """
-    from blindface.device import choose_device
+    from blindface.base.device import choose_device
     from blindface.snapshot import write_snapshot
 
     position = write_snapshot(checkpoint, train, output, half=half, device=choose_device(device))
@@ -112,7 +112,7 @@ def _leave_early(status: Status) -> NoReturn:
 
 
 def _print_plan(params: TrainParams, objective: Objective, pairs: Path) -> None:
-    from blindface.packed import count_rows
+    from blindface.base.image_table import count_rows
     from blindface.plan import plan
 
     print(plan(params, objective, count_rows(pairs)).describe())

@@ -5,11 +5,11 @@
 `docs/degradation.md` states every convention.
 """
 
+from blindface.base.threads import available_workers
 from blindface.degradation.batch import Degrader, degrade_many
 from blindface.degradation.draws import Drawn, draw, noise_generator
 from blindface.degradation.equation import degrade
 from blindface.degradation.stage import make_pairs
-from blindface.threads import available_workers
 
 __all__ = [
     "Degrader",

@@ -9,14 +9,14 @@ from multiprocessing import get_context
 import cv2
 import numpy as np
 
+from blindface.base.errors import InputError
+from blindface.base.helper_process import live_with_parent
+from blindface.base.images import Image
+from blindface.base.threads import available_workers, opencv_single_threaded
 from blindface.degradation.draws import Drawn, draw, noise_generator
 from blindface.degradation.equation import degrade
-from blindface.errors import InputError
-from blindface.helper_process import live_with_parent
-from blindface.images import Image
 from blindface.params.data import Objective, PairsParams
 from blindface.shifting import Shifts, shift_image
-from blindface.threads import available_workers, opencv_single_threaded
 
 Degraded = tuple[list[Drawn], Image]
 """Draws of a few images, and their blind images."""

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from blindface.device import choose_device
-from blindface.files import write_text
-from blindface.images import Image, resize
-from blindface.packed import count_rows, iterate_images, read_images, read_metadata
+from blindface.base.device import choose_device
+from blindface.base.files import write_text
+from blindface.base.image_table import count_rows, iterate_images, read_images, read_metadata
+from blindface.base.images import Image, resize
+from blindface.base.progress import track
 from blindface.params.data import Interpolation
-from blindface.progress import track
 
 PAPER = {
     "objective1": {"psnr_batch": (20.1, 0.2), "ssim": (0.59, 0.01), "ms_ssim": (0.818, 0.002)},

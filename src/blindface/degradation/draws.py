@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blindface.base.randomness import derive_seed, generator
 from blindface.params.data import DegradationParams
-from blindface.randomness import derive_seed, generator
 
 _BITS = 128
 _REAL_BITS = 53

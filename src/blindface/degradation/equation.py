@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from blindface.base.errors import InputError
+from blindface.base.images import Image, resize
 from blindface.degradation.draws import Drawn
-from blindface.errors import InputError
-from blindface.images import Image, resize
 from blindface.params.data import PairsParams
 
 BORDERS = {

@@ -9,11 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from blindface.errors import InputError
-from blindface.files import write_bytes
-from blindface.images import Image, resize
-from blindface.packed import read_images, read_table
-from blindface.progress import track
+from blindface.base.errors import InputError
+from blindface.base.files import write_bytes
+from blindface.base.image_table import read_images, read_table
+from blindface.base.images import Image, resize
+from blindface.base.progress import track
 
 KINDS = ("blind", "target", "pair")
 

@@ -23,14 +23,14 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from blindface.base.errors import InputError
+from blindface.base.image_table import ROW_GROUP, ImageTableWriter, iterate_chosen, read_table
+from blindface.base.images import Image
+from blindface.base.progress import track
+from blindface.base.shards import shard_path
 from blindface.degradation.batch import Degraded, Degrader, collect, useful_workers
 from blindface.degradation.draws import Drawn
-from blindface.errors import InputError
-from blindface.images import Image
-from blindface.packed import ROW_GROUP, PackedWriter, iterate_chosen, read_table
 from blindface.params.data import Objective, PairsParams, Part
-from blindface.progress import track
-from blindface.shards import shard_path
 from blindface.split import read_part
 
 COLUMNS = {
@@ -68,7 +68,7 @@ def make_pairs(
     path = shard_path(output, shard)
     ids = _share(read_part(split, part), shard)
     recorded = _recorded_hashes(targets, ids)
-    writer = PackedWriter(
+    writer = ImageTableWriter(
         path, COLUMNS, {"blind": (*[params.of(objective).u] * 2, 3)}, _metadata(objective, part, params)
     )
     with Degrader(objective, params, useful_workers(workers, len(ids))) as degrader, writer:
@@ -102,7 +102,7 @@ def _recorded_hashes(targets: Path, ids: Sequence[str]) -> dict[str, str]:
     return recorded
 
 
-def _append(writer: PackedWriter, block: _Block, size: int, recorded: dict[str, str], targets: Path) -> None:
+def _append(writer: ImageTableWriter, block: _Block, size: int, recorded: dict[str, str], targets: Path) -> None:
     names, stack, tasks = block
     draws, blind = collect(tasks, size)
     columns: dict[str, list[object]] = {key: [getattr(drawn, key) for drawn in draws] for key in Drawn.__slots__}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
+from blindface.base.files import copy_file
 from blindface.external.finder import Finder, State, remedy
-from blindface.files import copy_file
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import requests
 import urllib3
 from requests.utils import select_proxy
 
-from blindface.files import atomic_path
+from blindface.base.files import atomic_path
 
 CHUNK = 1 << 16
 FINAL_STATUS = frozenset({401, 404, 405, 410, 451})

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
+from blindface.base.progress import say
 from blindface.external.registry import ExternalFile, Form, Registry, load_registry
-from blindface.progress import say
 
 MIRROR = "BLINDFACE_MIRROR"
 CACHE = "BLINDFACE_CACHE"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
+from blindface.base.files import copy_file, sha256_file, write_json
+from blindface.base.progress import say
 from blindface.external.finder import Finder
-from blindface.files import copy_file, sha256_file, write_json
 from blindface.params import Params
-from blindface.progress import say
 
 
 def write_manifest(params: Params, output: Path, finder: Finder, stage: str | None = None) -> dict[str, dict[str, str]]:

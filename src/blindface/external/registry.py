@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, StringConstraints, model_validator
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
 from blindface.params import Block, Params
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]

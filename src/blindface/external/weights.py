@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blindface.errors import ExternalFileError, InputError
-from blindface.files import read_json, sha256_file
+from blindface.base.errors import ExternalFileError, InputError
+from blindface.base.files import read_json, sha256_file
 
 
 @dataclass(frozen=True)

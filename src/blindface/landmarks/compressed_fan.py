@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from blindface.errors import ExternalFileError
-from blindface.images import Image, to_unit
+from blindface.base.errors import ExternalFileError
+from blindface.base.images import Image, to_unit
 from blindface.landmarks.geometry import Points, from_crops, square_crops, to_crops
 from blindface.landmarks.heatmaps import near, peaks
 from blindface.landmarks.pickled import read_tensors

@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.errors import ExternalFileError
-from blindface.images import Image
-from blindface.threads import available_workers, opencv_single_threaded
+from blindface.base.errors import ExternalFileError
+from blindface.base.images import Image
+from blindface.base.threads import available_workers, opencv_single_threaded
 
 Faces = NDArray[np.float32]
 FIELDS = 15

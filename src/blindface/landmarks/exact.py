@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 from blindface.photographs.archive import read_member
 
 MEMBER = "embedded/landmarks.csv"

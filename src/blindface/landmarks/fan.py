@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from blindface.errors import ExternalFileError
-from blindface.images import Image, to_unit
+from blindface.base.errors import ExternalFileError
+from blindface.base.images import Image, to_unit
 from blindface.landmarks.geometry import MIRRORED, Points, from_crops, square_crops
 from blindface.landmarks.heatmaps import peaks
 

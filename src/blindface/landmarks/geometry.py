@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.images import Image
+from blindface.base.images import Image
 
 Points = NDArray[np.float32]
 """float32 (N, 68, 2): x, y in pixels, in iBUG's order (jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67)."""

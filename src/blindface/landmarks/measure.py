@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.errors import InputError
-from blindface.images import SIZE
+from blindface.base.errors import InputError
+from blindface.base.image_table import read_table
+from blindface.base.images import SIZE
 from blindface.landmarks.exact import read_exact
 from blindface.landmarks.geometry import five_points, photograph_to_target, scale_points
 from blindface.landmarks.table import read_landmarks
-from blindface.packed import read_table
 
 COMPARED = {0: "left eye", 1: "right eye", 3: "left mouth corner", 4: "right mouth corner"}
 """Of the five points; left and right as the viewer sees them. The tip of the nose is not compared."""

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.errors import ExternalFileError
-from blindface.images import Image
+from blindface.base.errors import ExternalFileError
+from blindface.base.images import Image
+from blindface.base.threads import available_workers
 from blindface.landmarks.geometry import Points, from_crops, square_crops
-from blindface.threads import available_workers
 
 CROP = 112
 

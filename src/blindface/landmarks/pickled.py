@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
 
 STORAGES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 LIMIT = 64 * 2**20

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from blindface.device import choose_device
+from blindface.base.device import choose_device
+from blindface.base.threads import available_workers, torch_threads
 from blindface.external.weights import Weights
 from blindface.landmarks.choices import WEIGHTS, make_backend, make_detector
 from blindface.landmarks.stage import detect_landmarks
-from blindface.threads import available_workers, torch_threads
 
 MOST_WORKERS = 8
 """More threads than that mostly wait for each other on crops of 64 px."""

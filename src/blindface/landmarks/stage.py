@@ -14,16 +14,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.errors import InputError
-from blindface.images import SIZE, Image, resize
+from blindface.base.errors import InputError
+from blindface.base.image_table import count_rows, iterate_chosen, iterate_images, read_table
+from blindface.base.images import SIZE, Image, resize
+from blindface.base.progress import track
+from blindface.base.threads import ahead, opencv_single_threaded
 from blindface.landmarks.detection import Detector, Faces, choose_faces, scale_faces
 from blindface.landmarks.exact import read_exact
 from blindface.landmarks.geometry import Points, enclosing_boxes, photograph_to_target, scale_points
 from blindface.landmarks.pose import head_poses
 from blindface.landmarks.table import HALF, Landmarks, within_frame, write_landmarks
-from blindface.packed import count_rows, iterate_chosen, iterate_images, read_table
-from blindface.progress import track
-from blindface.threads import ahead, opencv_single_threaded
 
 PART = 64
 """Targets per part: what a stop can cost, a second of the small backends and a minute of 2DFAN-4 on a CPU."""

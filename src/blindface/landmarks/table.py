@@ -24,9 +24,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from blindface.errors import InputError
-from blindface.images import SIZE
-from blindface.packed import PackedWriter, read_table
+from blindface.base.errors import InputError
+from blindface.base.image_table import ImageTableWriter, read_table
+from blindface.base.images import SIZE
 
 HALF = 64
 COLUMNS: dict[str, pa.DataType] = {
@@ -74,7 +74,7 @@ def within_frame(points: NDArray[Any], found: NDArray[np.bool_]) -> tuple[NDArra
 
 def write_landmarks(path: Path, parts: Any, metadata: Mapping[str, str]) -> int:
     """Write (ids, Landmarks) parts, one row group each; returns the number of rows."""
-    with PackedWriter(path, COLUMNS, metadata=metadata) as writer:
+    with ImageTableWriter(path, COLUMNS, metadata=metadata) as writer:
         for ids, part in parts:
             columns: dict[str, Any] = {"id": list(ids)}
             for name, values in part.arrays().items():

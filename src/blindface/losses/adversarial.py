@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor, autograd, linalg, nn
 
-from blindface.numerics import in_full
+from blindface.base.numerics import in_full
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:

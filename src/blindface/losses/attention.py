@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from blindface.numerics import in_full
+from blindface.base.numerics import in_full
 
 WINDOWS = {64: 3, 128: 5}
 """Size of the Gaussian window by size of the image, in pixels: the paper's steps 2 and 3."""

@@ -7,9 +7,9 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
+from blindface.base.numerics import in_full
 from blindface.landmarks.geometry import CENTRE_SIDE, TEMPLATE, TEMPLATE_SIDE
 from blindface.networks.face_discriminator import FACE_SIZE
-from blindface.numerics import in_full
 
 SCALES = (0.3, 1.2)
 """Image pixels per pixel of the template, at least and at most; LFW's faces have 0.6 at 128x128."""

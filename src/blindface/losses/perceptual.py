@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from blindface.base.numerics import in_full
 from blindface.losses.vgg import VGG19, Backbone
-from blindface.numerics import in_full
 
 
 class PerceptualLoss(nn.Module):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from blindface.numerics import in_full
+from blindface.base.numerics import in_full
 
 
 class PixelLoss(nn.Module):

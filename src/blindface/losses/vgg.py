@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from blindface.errors import ExternalFileError, ParameterError
+from blindface.base.errors import ExternalFileError, ParameterError
 
 Backbone = Literal["vgg19", "vgg19_normalised"]
 BLOCKS = (2, 2, 4, 4, 4)

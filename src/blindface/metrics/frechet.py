@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.randomness import generator
+from blindface.base.randomness import generator
 
 Features = NDArray[np.floating]
 GROUPS = 10

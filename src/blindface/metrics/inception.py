@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from blindface.errors import ExternalFileError
-from blindface.images import to_unit
+from blindface.base.errors import ExternalFileError
+from blindface.base.images import to_unit
 from blindface.metrics.stacks import Stack, as_stack
 
 DIMENSIONS = 2048
@@ -23,7 +23,7 @@ class Inception:
 
     def __init__(self, weight_file: Path, device: torch.device | None = None) -> None:
         """Build the network and load it. Errors: ExternalFileError if the file does not fit it."""
-        from blindface.torchvision_repair import repair
+        from blindface.base.torchvision_repair import repair
 
         repair()
         from pytorch_fid import inception

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.images import Image
+from blindface.base.images import Image
 from blindface.landmarks.geometry import Points, five_points
 
 OUTER_CORNERS = (36, 45)

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import torch
 
-from blindface.errors import ExternalFileError
-from blindface.images import to_signed
+from blindface.base.errors import ExternalFileError
+from blindface.base.images import to_signed
 from blindface.metrics.stacks import Stack, as_pair
 
 Trunk = Literal["vgg", "alex", "squeeze"]
@@ -26,7 +26,7 @@ class Lpips:
 
     def __init__(self, trunk: Trunk, weight_file: Path, device: torch.device | None = None) -> None:
         """Build the network and load the trunk. Errors: ExternalFileError if the file does not fit it."""
-        from blindface.torchvision_repair import repair
+        from blindface.base.torchvision_repair import repair
 
         repair()
         import lpips

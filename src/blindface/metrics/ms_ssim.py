@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from blindface.images import to_unit
+from blindface.base.images import to_unit
 from blindface.metrics.ssim import WINDOW, similarity_maps
 from blindface.metrics.stacks import Stack, as_pair
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
 from blindface.metrics.operators import apply, gaussian_replicate, half_bicubic
 from blindface.metrics.stacks import Stack, luma
 

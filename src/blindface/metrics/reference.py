@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import torch
 
-from blindface.errors import InputError
-from blindface.images import to_unit
+from blindface.base.errors import InputError
+from blindface.base.images import to_unit
 from blindface.metrics.stacks import Stack, as_stack
 
 Name = Literal["psnr", "ssim", "ssimc", "ms_ssim", "niqe"]
@@ -22,7 +22,7 @@ class PyiqaMetric:
     """One metric of pyiqa, by default on the CPU. Errors: InputError where pyiqa is not installed."""
 
     def __init__(self, name: Name, pristine: Path | None = None, device: torch.device | None = None) -> None:
-        from blindface.torchvision_repair import repair
+        from blindface.base.torchvision_repair import repair
 
         repair()
         try:

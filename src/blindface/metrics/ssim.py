@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from blindface.images import to_unit
+from blindface.base.images import to_unit
 from blindface.metrics.operators import apply, gaussian_valid
 from blindface.metrics.stacks import Stack, as_pair, luma
 

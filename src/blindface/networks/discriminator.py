@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from blindface.base.numerics import in_full
 from blindface.networks.layers import LEAK, EqualisedConv2d, initialise
 from blindface.networks.shared_statistics import (
     EPSILON,
@@ -19,7 +20,6 @@ from blindface.networks.shared_statistics import (
     shared_deviation_gradient,
     sum_over_processes,
 )
-from blindface.numerics import in_full
 
 SIZES = (32, 64, 128)
 """Side of the images of steps 1, 2, 3 in pixels."""

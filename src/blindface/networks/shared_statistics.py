@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from blindface.numerics import in_full
+from blindface.base.numerics import in_full
 
 EPSILON = 1e-8
 """Under the root of a deviation: keeps its second derivative finite where all images agree."""

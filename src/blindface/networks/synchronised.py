@@ -9,10 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from blindface.base.numerics import in_full
 from blindface.networks.discriminator import Discriminator
 from blindface.networks.generator import Generator
 from blindface.networks.shared_statistics import sum_over_processes
-from blindface.numerics import in_full
 from blindface.processes import Processes
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from blindface.errors import ParameterError
+from blindface.base.errors import ParameterError
 from blindface.params.base import Block, describe, explain, setting
 from blindface.params.data import (
     OBJECTIVES,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.config import JsonDict
 from pydantic_core import ErrorDetails
 
-from blindface.errors import ParameterError
+from blindface.base.errors import ParameterError
 
 
 class Block(BaseModel):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 
 SUFFIXES = frozenset({".bmp", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """What counts as a photograph; other files in an archive or folder are left alone."""

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
-from blindface.images import Image, resize
+from blindface.base.images import Image, resize
 
 MOST_PIXELS = 100_000_000
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError, struct.error)

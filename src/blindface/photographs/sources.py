@@ -8,12 +8,12 @@ import os
 import tarfile
 from pathlib import Path, PurePosixPath
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
+from blindface.base.files import atomic_path, copy_file
+from blindface.base.progress import say, track
 from blindface.external.finder import Finder
-from blindface.files import atomic_path, copy_file
 from blindface.params import FetchParams
 from blindface.photographs.archive import is_photograph, photograph_id
-from blindface.progress import say, track
 
 TOP = "photographs"
 """Top folder of the tar made of a folder of images."""
@@ -27,7 +27,7 @@ def make_archive(params: FetchParams, output: Path, finder: Finder, workers: int
     Errors: ExternalFileError if a registered set cannot be had, InputError for a folder that is missing or empty.
     """
     if params.source == "embedded":
-        from blindface.embedded import write_archive
+        from blindface.rendered import write_archive
 
         write_archive(output, params.embedded, workers)
     elif params.source == "folder":

@@ -23,13 +23,13 @@ import numpy as np
 import PIL
 import pyarrow as pa
 
-from blindface.errors import InputError
-from blindface.files import write_text
-from blindface.packed import ROW_GROUP, PackedWriter
+from blindface.base.errors import InputError
+from blindface.base.files import write_text
+from blindface.base.image_table import ROW_GROUP, ImageTableWriter
+from blindface.base.progress import say, track
 from blindface.params import FetchParams
 from blindface.photographs.archive import Photograph, list_photographs, open_tar
 from blindface.photographs.decode import Target, UnusableError, decode_target
-from blindface.progress import say, track
 
 COLUMNS = {
     "id": pa.string(),
@@ -59,7 +59,7 @@ def make_targets(archive: Path, params: FetchParams, output: Path, skipped: Path
     left_out: list[tuple[str, str]] = []
     size = params.target_size
     versions = {"opencv": cv2.__version__, "numpy": np.__version__, "pillow": PIL.__version__}
-    writer = PackedWriter(output, COLUMNS, {"target": (size, size, 3)}, versions)
+    writer = ImageTableWriter(output, COLUMNS, {"target": (size, size, 3)}, versions)
     with open_tar(archive) as tar, warnings.catch_warnings(), writer:
         warnings.filterwarnings("ignore", module="PIL")  # what matters of them stands in the list of skipped ones
         group: list[tuple[Photograph, Target]] = []
@@ -111,7 +111,7 @@ def _decode(descriptor: int, photograph: Photograph, params: FetchParams) -> Tar
         return reason
 
 
-def _append(writer: PackedWriter, group: Sequence[tuple[Photograph, Target]]) -> None:
+def _append(writer: ImageTableWriter, group: Sequence[tuple[Photograph, Target]]) -> None:
     writer.append(
         {
             "id": [photograph.id for photograph, _ in group],

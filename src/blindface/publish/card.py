@@ -10,10 +10,10 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from blindface.errors import InputError
-from blindface.files import read_json, write_text
+from blindface.base.errors import InputError
+from blindface.base.files import read_json, write_text
 from blindface.losses.schedule import TERMS
-from blindface.model_file import read_header
+from blindface.networks.model_file import read_header
 from blindface.report.catalogue import SOURCES
 from blindface.report.scores import arrow
 from blindface.subgroups.kinds import ISSUES

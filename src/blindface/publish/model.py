@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from blindface.errors import InputError
-from blindface.files import read_json, sha256_file, write_json
-from blindface.model_file import halve, load_generator, read_header, save_generator
-from blindface.packed import read_table
+from blindface.base.errors import InputError
+from blindface.base.files import read_json, sha256_file, write_json
+from blindface.base.image_table import read_table
+from blindface.networks.model_file import halve, load_generator, read_header, save_generator
 
 CHECKED_IMAGES = 64
 """Test images whose metrics are kept beside the file."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from blindface.errors import InputError
-from blindface.files import write_text
+from blindface.base.errors import InputError
+from blindface.base.files import write_text
 from blindface.publish.results import read_results
 from blindface.report.catalogue import METHODS, PAPER_VALUES, method_of
 

@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from blindface.errors import InputError
-from blindface.files import copy_file, read_json, write_text
-from blindface.job_costs import read_job_costs
-from blindface.progress import say
+from blindface.base.errors import InputError
+from blindface.base.files import copy_file, read_json, write_text
+from blindface.base.job_costs import read_job_costs
+from blindface.base.progress import say
 from blindface.report.figures import PICTURES
 from blindface.report.image_table import NAME as IMAGE_TABLE
 

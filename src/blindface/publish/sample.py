@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from blindface.base.files import atomic_path
+from blindface.base.images import SIZE, Image, resize
 from blindface.degradation.batch import Degrader
-from blindface.embedded.archive import photograph_id
-from blindface.embedded.render import render_photograph
-from blindface.files import atomic_path
-from blindface.images import SIZE, Image, resize
-from blindface.model_file import load_generator
+from blindface.networks.model_file import load_generator
 from blindface.params import OBJECTIVES, Objective, PairsParams
-from blindface.restore import restore_images
+from blindface.rendered.archive import photograph_id
+from blindface.rendered.render import render_photograph
+from blindface.restoration.stage import restore_images
 
 SEED = 2024
 FACES = ((1, 1), (6, 1), (9, 1), (17, 1))

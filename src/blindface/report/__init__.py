@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from blindface.files import write_json, write_text
+from blindface.base.files import write_json, write_text
 from blindface.params import OBJECTIVES
 from blindface.report import facts, figures
 from blindface.report.analysis import severity_table

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from blindface.base.randomness import generator
 from blindface.params import DegradationParams
-from blindface.randomness import generator
 from blindface.report.catalogue import DRAWS
 
 SMALL = 10

@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image as Pillow
 
-from blindface.images import Image
+from blindface.base.images import Image
 from blindface.params import OBJECTIVES, Objective
 from blindface.report.analysis import Example, choose_examples, mildest_to_strongest, random_ids, relative
 from blindface.report.catalogue import DRAWS

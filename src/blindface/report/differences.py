@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from blindface.metrics.statistics import paired_differences
+from blindface.evaluation.statistics import paired_differences
 from blindface.report.catalogue import Method
 from blindface.report.material import Material
 from blindface.report.scores import rows_of

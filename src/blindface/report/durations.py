@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blindface.job_costs import JobCost, read_job_costs
+from blindface.base.job_costs import JobCost, read_job_costs
 
 ORDER = (
     "fetch_photographs",

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from blindface.errors import InputError
-from blindface.files import read_json
+from blindface.base.errors import InputError
+from blindface.base.files import read_json
 from blindface.report.catalogue import METHODS, method_of
 from blindface.report.material import Material
 from blindface.report.scores import arrow, decimals, interval, label_of, number, rows_of

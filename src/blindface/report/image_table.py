@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from blindface.files import write_text
+from blindface.base.files import write_text
 from blindface.report.material import Material
 
 NAME = "per_image.csv"

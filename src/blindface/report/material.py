@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from blindface import packed
-from blindface.errors import InputError
-from blindface.files import read_json, sha256_file
-from blindface.images import Image
+from blindface.base import image_table
+from blindface.base.errors import InputError
+from blindface.base.files import read_json, sha256_file
+from blindface.base.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
 from blindface.report.catalogue import ALWAYS, Method, method_of, rows
 from blindface.report.scores import Scores, read_scores
@@ -93,7 +93,7 @@ class Material:
     def chosen(self, method: str) -> str:
         """Which number of a method was chosen on the validation part, in words; empty if none was."""
         path = self.sources.restored.get(method)
-        found = packed.read_metadata(path).get("chosen") if path is not None and path.exists() else None
+        found = image_table.read_metadata(path).get("chosen") if path is not None and path.exists() else None
         if found is None:
             return ""
         chosen = json.loads(found)
@@ -118,7 +118,7 @@ class Material:
     def step_ids(self, objective: str) -> list[str]:
         """Ids whose progressive outputs are kept."""
         path = self.sources.steps.get(objective)
-        return list(packed.read_table(path)["id"]) if path is not None and path.exists() else []
+        return list(image_table.read_table(path)["id"]) if path is not None and path.exists() else []
 
     def test_ids(self) -> list[str]:
         """Ids of the test part: of the pairs, else of the per-image scores."""
@@ -135,7 +135,7 @@ class Material:
         if path is None or not path.exists() or not ids:
             return None
         try:
-            return packed.read_images(path, column, ids)
+            return image_table.read_images(path, column, ids)
         except InputError as error:
             self.lack(f"Pictures are left out: {error}.")
             return None
@@ -155,7 +155,7 @@ def gather(sources: Sources, photographs: bool = True) -> Material:
     _read_scores(material)
     for path in sources.images:
         if path.exists():
-            material.per_image[path.stem] = _unique(packed.read_table(path), path)
+            material.per_image[path.stem] = _unique(image_table.read_table(path), path)
         else:
             material.lack(f"{path} is missing: nothing is shown by image for '{path.stem}'.")
     _note_missing_values(material)
@@ -194,7 +194,7 @@ def _read_objective(material: Material, objective: Objective) -> None:
     sources = material.sources
     pairs, model = sources.pairs.get(objective), sources.models.get(objective)
     if pairs is not None and pairs.exists():
-        material.draws[objective] = _unique(packed.read_table(pairs), pairs)
+        material.draws[objective] = _unique(image_table.read_table(pairs), pairs)
     else:
         material.lack(f"No test pairs of {objective}: its degradations and blind images are not shown.")
     history = model / "history.csv" if model is not None else None
@@ -234,7 +234,7 @@ def _unique(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 def _read_data(material: Material) -> None:
     sources = material.sources
     if sources.targets is not None and sources.targets.exists():
-        targets = packed.read_table(sources.targets)
+        targets = image_table.read_table(sources.targets)
         material.photographs = len(targets)
         material.people = int(targets["person"].nunique()) if "person" in targets else None
     else:

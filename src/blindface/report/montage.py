@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from blindface.images import Image, resize
+from blindface.base.images import Image, resize
 from blindface.params import OBJECTIVES
 from blindface.report.analysis import mildest_to_strongest, random_ids
 from blindface.report.catalogue import DRAWS

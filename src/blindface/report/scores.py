@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from blindface.errors import InputError
-from blindface.files import read_json
+from blindface.base.errors import InputError
+from blindface.base.files import read_json
 from blindface.params import Objective
 from blindface.report.catalogue import ALWAYS, Method, rows
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from blindface.files import write_bytes
+from blindface.base.files import write_bytes
 
 PALETTE = {
     "paper": "#fdfcfa",

@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from blindface.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError
+from blindface.base.image_table import ImageTableWriter
+from blindface.base.progress import say
 from blindface.external.finder import Finder
-from blindface.packed import PackedWriter
 from blindface.params import Params
-from blindface.progress import say
 from blindface.subgroups.kinds import SOURCES
 from blindface.subgroups.labels import read_drawn, read_official, read_predicted
 
@@ -34,7 +34,7 @@ def write_attributes(params: Params, archive: Path, output: Path, finder: Finder
     names = [name for name in frame if name != "id"]
     columns = {"id": pa.string()} | {name: pa.float64() if name in NUMBERS else pa.string() for name in names}
     frame = frame.sort_values("id")
-    with PackedWriter(output, columns, metadata={"source": source, "reason": reason}) as writer:
+    with ImageTableWriter(output, columns, metadata={"source": source, "reason": reason}) as writer:
         writer.append({name: pa.array(frame[name], type=kind) for name, kind in columns.items()}, {})
     say(f"{output}: {SOURCES[source]}" + (f" ({reason})" if reason else f", {len(frame):,} photographs"))
     return source, reason

@@ -1,4 +1,4 @@
-"""Means of many columns at once with their bootstrap intervals: the same draws as `metrics.statistics`, shared."""
+"""Means of many columns at once with their bootstrap intervals: the same draws as `evaluation.statistics`, shared."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.metrics.statistics import LEVEL
-from blindface.randomness import generator
+from blindface.base.randomness import generator
+from blindface.evaluation.statistics import LEVEL
 
 Values = NDArray[np.float64]
 _BLOCK = 4_000_000

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 from blindface.photographs.archive import read_member
 
 DRAWN_MEMBER = "embedded/attributes.csv"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from blindface.errors import InputError
-from blindface.files import write_json, write_text
+from blindface.base.errors import InputError
+from blindface.base.files import write_json, write_text
+from blindface.base.image_table import read_metadata, read_table
 from blindface.landmarks.table import read_landmarks
 from blindface.metrics.high_frequency import CUTOFF
-from blindface.packed import read_metadata, read_table
 from blindface.params import SubgroupsParams
 from blindface.subgroups.groups import Grouping, by_labels, by_landmarks, by_strength, everything
 from blindface.subgroups.kinds import DETAIL, ISSUES, SOURCES, Kind, lacking

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 from blindface.subgroups.groups import Grouping
 from blindface.subgroups.intervals import mean_intervals
 from blindface.subgroups.kinds import DETAIL

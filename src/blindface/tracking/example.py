@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blindface.images import Image
+from blindface.base.images import Image
 
 SEED = 2024
 
@@ -14,8 +14,8 @@ def blind_example(generator: Path) -> Image:
     import cv2
     import numpy as np
 
-    from blindface.embedded import render_photograph
-    from blindface.model_file import read_header
+    from blindface.networks.model_file import read_header
+    from blindface.rendered import render_photograph
 
     size = 16 if read_header(generator)["arguments"].get("encoder", "none") == "none" else 128
     face = render_photograph(1, 1, SEED).image

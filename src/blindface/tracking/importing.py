@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from blindface.errors import BlindfaceError, InputError
-from blindface.files import read_json
+from blindface.base.errors import BlindfaceError, InputError
+from blindface.base.files import read_json
 from blindface.tracking import record
 from blindface.tracking.scores import send_scores
 from blindface.tracking.store import Store, explain

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from blindface.errors import BlindfaceError
-from blindface.files import read_json, write_json
+from blindface.base.errors import BlindfaceError
+from blindface.base.files import read_json, write_json
 from blindface.tracking.record import RUN, record_key
 
 NOTE = "tracking.json"

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 
 GENERATOR, HISTORY, RUN, SYSTEM, SAMPLES = (
     "generator.safetensors",

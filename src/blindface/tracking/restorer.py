@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from blindface.device import choose_device
-from blindface.images import Image
+from blindface.base.device import choose_device
+from blindface.base.images import Image
 
 
 class Restorer:
@@ -27,8 +27,8 @@ class Restorer:
 
         params: `weights`, ema (default) or raw. Errors: InputError for other sizes or weights.
         """
-        from blindface.model_file import load_generator
-        from blindface.restore import restore_images
+        from blindface.networks.model_file import load_generator
+        from blindface.restoration.stage import restore_images
 
         weights = str((params or {}).get("weights", "ema"))
         if weights not in self._networks:

@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from blindface.errors import BlindfaceError
-from blindface.files import read_json
+from blindface.base.errors import BlindfaceError
+from blindface.base.files import read_json
+from blindface.base.progress import say
 from blindface.params import TrackParams
-from blindface.progress import say
 from blindface.tracking.note import read_note
 from blindface.tracking.record import RUN, Point
 from blindface.tracking.store import SQLITE, WEIGHTS_TAG, Store, StoredRun, first_line

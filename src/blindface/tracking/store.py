@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blindface.errors import InputError
+from blindface.base.errors import InputError
 from blindface.tracking.record import Point
 
 BATCH = 800

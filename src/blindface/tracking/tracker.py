@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from blindface.base.progress import say
 from blindface.params import TrackParams
-from blindface.progress import say
 from blindface.tracking import record
 from blindface.tracking.store import Store, first_line
 from blindface.tracking.system import SystemSampler

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blindface.files import read_json
+from blindface.base.files import read_json
 from blindface.tracking import record
 from blindface.tracking.note import TrackedRun, write_note
 from blindface.tracking.store import RECORD_TAG, Store

@@ -23,9 +23,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from blindface.errors import TrainingError
-from blindface.files import atomic_path
-from blindface.progress import say
+from blindface.base.errors import TrainingError
+from blindface.base.files import atomic_path
+from blindface.base.progress import say
 
 BEST = "best.safetensors"
 _NAME = re.compile(r"epoch(\d+)-batch(\d+)\.safetensors")

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from blindface import packed
-from blindface.errors import ParameterError
-from blindface.images import to_signed
+from blindface.base import image_table
+from blindface.base.errors import ParameterError
+from blindface.base.images import to_signed
+from blindface.base.randomness import derive_seed, generator
 from blindface.landmarks.geometry import MIRRORED
 from blindface.landmarks.table import FacePoints, read_points
 from blindface.processes import Processes
-from blindface.randomness import derive_seed, generator
 from blindface.shifting import draw_shifts, shift_images
 from blindface.steps import Batch
 
@@ -95,12 +95,12 @@ def load_set(targets: Path, pairs: Path, landmarks: Path | None, device: torch.d
 
     Without landmarks no face counts as found. Errors: InputError if a file is broken or lacks an id of `pairs`.
     """
-    ids = [str(name) for name in packed.read_table(pairs)["id"]]
+    ids = [str(name) for name in image_table.read_table(pairs)["id"]]
     faces = FacePoints.nowhere(len(ids)) if landmarks is None else read_points(landmarks, ids)
     return ImageSet(
         ids=tuple(ids),
-        targets=torch.from_numpy(packed.read_images(targets, "target", ids)).to(device),
-        blinds=torch.from_numpy(packed.read_images(pairs, "blind")).to(device),
+        targets=torch.from_numpy(image_table.read_images(targets, "target", ids)).to(device),
+        blinds=torch.from_numpy(image_table.read_images(pairs, "blind")).to(device),
         points_128=torch.from_numpy(faces.points_128).to(device),
         points_64=torch.from_numpy(faces.points_64).to(device),
         found=torch.from_numpy(faces.found).to(device),

@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
-from blindface.progress import has_terminal, say
+from blindface.base.progress import has_terminal, say
 
 
 class Display:

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 import torch
 
-from blindface.device import numeric_policy
-from blindface.errors import DeviceError, InputError, TrainingError
+from blindface.base.device import numeric_policy
+from blindface.base.errors import DeviceError, InputError, TrainingError
+from blindface.base.progress import say
 from blindface.params import Objective, PairsParams, TrackParams, TrainParams
 from blindface.processes import join
-from blindface.progress import say
 from blindface.training.checkpoint import Checkpoint, clear_checkpoints, differences
 from blindface.training.initial import begin_with, initial_file
 from blindface.training.loop import Status, train_to_the_end

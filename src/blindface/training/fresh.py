@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from blindface.base.errors import TrainingError
+from blindface.base.images import Image
 from blindface.degradation import Degrader, available_workers
 from blindface.degradation.batch import Degraded, collect
-from blindface.errors import TrainingError
-from blindface.images import Image
 from blindface.params import Objective, PairsParams
 from blindface.shifting import Shifts
 

@@ -35,8 +35,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from blindface.errors import TrainingError
-from blindface.files import write_text
+from blindface.base.errors import TrainingError
+from blindface.base.files import write_text
 from blindface.losses.schedule import STEPS, TERMS, StepWeights
 
 COLUMNS = (

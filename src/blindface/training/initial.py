@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blindface.errors import InputError
-from blindface.model_file import load_generator, read_header
+from blindface.base.errors import InputError
+from blindface.networks.model_file import load_generator, read_header
 from blindface.params import Objective, ObjectiveParams
 from blindface.training.state import TrainingState
 

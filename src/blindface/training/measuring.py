@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from blindface.images import to_signed
+from blindface.base.images import to_signed
 from blindface.networks import Generator, recalibrate
 from blindface.training.data import ImageSet
 from blindface.training.validation import validate, write_samples

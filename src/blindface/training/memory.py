@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from blindface.numerics import Precision
-from blindface.packed import count_rows
+from blindface.base.image_table import count_rows
+from blindface.base.numerics import Precision
 from blindface.plan import count_work, fixed_bytes
 from blindface.training.task import Task
 

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from blindface import __version__
-from blindface.device import describe_device
-from blindface.files import sha256_file, write_json
-from blindface.model_file import save_generator
+from blindface.base.device import describe_device
+from blindface.base.files import sha256_file, write_json
+from blindface.base.version import find_commit
 from blindface.networks import count_parameters
+from blindface.networks.model_file import save_generator
 from blindface.params import Objective, PairsParams, TrainParams
 from blindface.training.position import Progress, now
 from blindface.training.state import TrainingState
-from blindface.version import find_commit
 
 FORMAT = 2
 """Raised when checkpoints of older code can no longer be continued."""
@@ -62,10 +62,10 @@ def hash_code() -> str:
     files = [
         root / name
         for name in (
-            "images.py",
-            "numerics.py",
+            "base/images.py",
+            "base/numerics.py",
             "processes.py",
-            "randomness.py",
+            "base/randomness.py",
             "shifting.py",
             "steps.py",
             "updates.py",

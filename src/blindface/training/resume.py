@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blindface.errors import BlindfaceError, ParameterError, TrainingError
-from blindface.files import read_json
-from blindface.progress import say
+from blindface.base.errors import BlindfaceError, ParameterError, TrainingError
+from blindface.base.files import read_json
+from blindface.base.progress import say
 from blindface.training.checkpoint import Checkpoint, clear_checkpoints, differences, newest_checkpoint
 
 GENERATOR, HISTORY, RUN = "generator.safetensors", "history.csv", "run.json"

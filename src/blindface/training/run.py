@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.device import describe_device
+from blindface.base.device import describe_device
+from blindface.base.image_table import read_metadata
+from blindface.base.progress import say
 from blindface.losses.schedule import final_weights, weights_at
-from blindface.packed import read_metadata
 from blindface.params import TrackParams
-from blindface.progress import say
 from blindface.recorded_steps import RecordedSteps
 from blindface.shifting import Shifts, draw_shifts
 from blindface.steps import Losses, StepRunner

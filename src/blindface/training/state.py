@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from blindface.base.randomness import derive_seed
 from blindface.networks import Discriminator, FaceDiscriminator, Generator
 from blindface.networks.synchronised import synchronise
 from blindface.params.training import ObjectiveParams, TrainParams
 from blindface.processes import ALONE, Processes
-from blindface.randomness import derive_seed
 from blindface.steps import make_face_discriminator, make_networks
 from blindface.updates import Optimisers, average_decay, make_optimisers, update_average
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from blindface.files import atomic_path
-from blindface.images import Image, signed_to_uint8
+from blindface.base.files import atomic_path
+from blindface.base.images import Image, signed_to_uint8
 from blindface.steps import Batch
 from blindface.training.data import ImageSet
 

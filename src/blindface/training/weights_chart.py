@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blindface.files import atomic_path
+from blindface.base.files import atomic_path
 from blindface.losses.schedule import STEPS, TERMS, weights_at
 from blindface.params import ObjectiveParams
 

@@ -1,0 +1,1 @@
+"""What knows nothing of faces: files, images, randomness, devices, errors."""

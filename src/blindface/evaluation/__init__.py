@@ -1,0 +1,1 @@
+"""Numbers about restored images: each method measured against the targets."""

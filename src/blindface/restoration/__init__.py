@@ -1,0 +1,1 @@
+"""Restored images: the methods of the table and how each restores."""
