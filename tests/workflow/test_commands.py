@@ -22,7 +22,7 @@ RUN_IN: dict[str, tuple[str, str]] = {
     "make dvc": (DVC, "workflow/dvc_stages.py"),
     "make ui": ("tests/workflow/test_ui.py", '"ui", *words'),
     # Another machine is not at hand; what is copied so is imported from a folder.
-    "rsync": ("tests/unit/test_tracking.py", "import_run"),
+    "rsync": ("tests/unit/tracking/test_tracking.py", "import_run"),
     "source .venv/bin/activate": ("tests/running.py", '"PATH"'),
     "snakemake -n reports/metrics.md": (GRAPH, '"-n", "reports/metrics.md"'),
     # The same rules, on rendered faces: LFW and 102 epochs take a GPU for a day.

@@ -1,0 +1,141 @@
+"""A folder of restored PNGs as a method: what is accepted, and what is said about files that do not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+import blindface.cli  # noqa: F401
+from blindface.base import image_table
+from blindface.base.errors import InputError, ParameterError
+from blindface.base.images import Image
+from blindface.cli.app import app
+from blindface.params import validate
+from blindface.restoration.external import import_folder
+from tests.unit.pictures import textured
+
+IDS = ["Ann/Ann_0001", "Ann/Ann_0002", "Bo/Bo_0001"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    pictures = textured(3)
+    for name, column, images in (("targets", "target", pictures), ("pairs", "blind", pictures[:, ::8, ::8])):
+        with image_table.ImageTableWriter(tmp_path / name, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
+            writer.append({"id": IDS}, {column: np.ascontiguousarray(images)})
+    for name, picture in zip(IDS, pictures, strict=True):
+        write(tmp_path / "folder" / f"{name}.png", picture)
+    return tmp_path
+
+
+def write(path: Path, picture: Image) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+
+
+def run(place: Path) -> int:
+    return import_folder(place / "folder", place / "pairs", place / "targets", place / "out", "theirs")
+
+
+def refused(place: Path) -> str:
+    with pytest.raises(InputError) as error:
+        run(place)
+    assert not (place / "out").exists()
+    return str(error.value)
+
+
+def test_pictures_are_read_by_their_ids_in_the_order_of_the_pairs(place: Path) -> None:
+    assert run(place) == 3
+    assert list(image_table.read_table(place / "out")["id"]) == IDS
+    np.testing.assert_array_equal(image_table.read_images(place / "out", "image"), textured(3))
+    assert image_table.read_metadata(place / "out") == {"method": "theirs"}
+
+
+def test_the_commands_import_and_score_a_folder(place: Path) -> None:
+    given = ["--method", "theirs", "--folder", str(place / "folder")]
+    given += ["--pairs", str(place / "pairs"), "--targets", str(place / "targets")]
+    runner = CliRunner()
+    packed_up = runner.invoke(app, ["import-folder", *given, "--output", str(place / "out")])
+    assert packed_up.exit_code == 0, packed_up.output
+    assert image_table.read_metadata(place / "out") == {"method": "theirs"}
+    values = ["--images", str(place / "values.parquet"), "--output", str(place / "scores.json")]
+    choice = ["--params", '{"evaluate": {"device": "cpu", "batch_size": 1, "bootstrap": 10}}']
+    scored = runner.invoke(app, ["score-folder", *given, *values, *choice])
+    assert scored.exit_code == 0, scored.output + str(scored.exception)
+    assert "theirs, 3 images" in scored.output
+    assert image_table.read_table(place / "values.parquet")["ssim"].tolist() == pytest.approx([1.0] * 3)
+
+
+def test_a_flat_folder_will_do_and_hidden_files_are_left_alone(place: Path) -> None:
+    for path in sorted((place / "folder").rglob("*.png")):
+        path.rename(place / "folder" / path.name)
+    (place / "folder" / ".DS_Store").write_bytes(b"x")
+    run(place)
+    np.testing.assert_array_equal(image_table.read_images(place / "out", "image"), textured(3))
+
+
+def test_missing_and_extra_files_are_named_together(place: Path) -> None:
+    (place / "folder" / f"{IDS[1]}.png").rename(place / "folder" / "Ann_0003.png")
+    (place / "folder" / "notes.txt").write_text("")
+    message = refused(place)
+    assert "1 missing (Ann/Ann_0002.png)" in message
+    assert "2 of no blind image (Ann_0003.png, notes.txt)" in message
+    assert "export-pairs" in message
+
+
+def test_files_of_another_size_are_named_beside_missing_and_extra_ones(place: Path) -> None:
+    folder = place / "folder"
+    (folder / f"{IDS[0]}.png").rename(folder / "stranger.png")
+    write(folder / f"{IDS[2]}.png", textured(1)[0][:64, :64])
+    message = refused(place)
+    assert "1 missing (Ann/Ann_0001.png)" in message
+    assert "1 of no blind image (stranger.png)" in message
+    assert "1 not of 128x128 px (Bo_0001.png is 64x64)" in message
+
+
+def test_many_missing_files_are_counted_not_listed(place: Path) -> None:
+    (place / "empty").mkdir()
+    with pytest.raises(InputError, match=r"3 missing \(Ann/Ann_0001.png, Ann/Ann_0002.png, Bo/Bo_0001.png\)"):
+        import_folder(place / "empty", place / "pairs", place / "targets", place / "out")
+
+
+def test_files_of_another_size_or_kind_are_named(place: Path) -> None:
+    folder = place / "folder"
+    write(folder / f"{IDS[0]}.png", textured(1)[0][:100])
+    (folder / f"{IDS[1]}.png").write_bytes(b"no picture")
+    (folder / f"{IDS[2]}.png").write_bytes(cv2.imencode(".png", textured(1)[0][..., 0])[1].tobytes())
+    message = refused(place)
+    assert "1 not of 128x128 px (Ann_0001.png is 128x100)" in message
+    assert "1 unreadable (Ann_0002.png)" in message
+    assert "1 not 8-bit RGB (Bo_0001.png)" in message
+
+
+def test_sixteen_bits_are_refused(place: Path) -> None:
+    deep = textured(1)[0].astype(np.uint16) * 257
+    (place / "folder" / f"{IDS[0]}.png").write_bytes(cv2.imencode(".png", deep)[1].tobytes())
+    assert "not 8-bit RGB (Ann_0001.png)" in refused(place)
+
+
+def test_a_folder_that_is_not_there_is_said(place: Path) -> None:
+    with pytest.raises(InputError, match="is no folder"):
+        import_folder(place / "nowhere", place / "pairs", place / "targets", place / "out")
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        ([{"name": "parallel", "objective": "objective2", "folder": "f"}], "a method of its own of that name"),
+        ([{"name": "a/b", "objective": "objective2", "folder": "f"}], "should match pattern"),
+        ([{"name": "x", "objective": "objective2", "folder": "f"}] * 2, "there twice"),
+        ([{"name": "x", "objective": "objective3", "folder": "f"}], "objective1' or 'objective2"),
+        ([{"name": "x", "objective": "objective1", "folder": "f", "size": 3}], "size"),
+    ],
+)
+def test_bad_entries_among_the_parameters_are_refused(entries: list[dict[str, object]], sentence: str) -> None:
+    with pytest.raises(ParameterError, match=sentence):
+        validate({"restore": {"external": entries}})
