@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blindface.base.errors import BlindfaceError
-from blindface.params import RestoreParams, validate
+from blindface.params import validate
 from blindface.restoration.methods import Method, chosen_methods
 
 # A stage's parameters reach it by value, and its paths by the rule: these modules cannot change a result.
@@ -148,24 +148,38 @@ class Experiment:
     @property
     def methods(self) -> dict[str, Method]:
         """The methods of ours that are asked for, by name, in the order of the table."""
-        return chosen_methods(RestoreParams.model_validate_json(json.dumps(self.values["restore"])))
+        return chosen_methods(self.values["restore"]["methods"], self.recipes)
+
+    @property
+    def recipes(self) -> list[str]:
+        """The recipes whose models are rows."""
+        return list(self.values["train"].get("recipes", ["progressive"]))
 
     @property
     def external(self) -> dict[str, dict[str, Any]]:
         """Other people's restorers by name."""
         return {entry["name"]: entry for entry in self.values["restore"]["external"]}
 
+    @property
+    def objectives(self) -> dict[str, str]:
+        """Whose blind images each row sees, ours and other people's."""
+        ours = {name: str(method.objective) for name, method in self.methods.items()}
+        return ours | {name: entry["objective"] for name, entry in self.external.items()}
+
+    def models(self, *rows: str) -> list[str]:
+        """The names of the models that these rows pass; other people's pass none of ours."""
+        passed = [model for row in rows if row in self.methods for model in self.methods[row].models]
+        return list(dict.fromkeys(passed))
+
     def restore_slice(self, method: str) -> str:
         """What one method reads, so that another one's settings leave it alone."""
-        keys = ["restore.batch_size"]
-        chosen = self.methods[method]
-        if chosen.models:
-            keys += ["restore.weights", "restore.self_ensemble", "restore.self_ensemble_sigma", "restore.device"]
-        if chosen.chosen:
-            keys += ["restore.criterion", "restore.blend" if chosen.models else "restore.strengths"]
-        if method == "parallel":
-            keys += ["pairs.reduction"]
-        return self.slice(*keys, "restore.display")
+        return self.slice(*self.methods[method].settings)
+
+    def restore_modules(self, method: str) -> list[str]:
+        """What restores by one method: another way's module, or a label in the table, leaves it alone."""
+        way = imported_files(self.source, f"blindface.restoration.{self.methods[method].way}")
+        table = os.path.relpath(self.source / "blindface/restoration/methods.py")
+        return sorted({*self.modules("restore"), *map(os.path.relpath, way)} - {table})
 
     def gpus(self, stage: str, of_use: bool = True) -> int:
         """GPUs that a job takes: one where the stage's device may be one and it is of use."""

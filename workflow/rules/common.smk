@@ -1,4 +1,5 @@
 # What all rules share: checked parameters, their slices, and the source modules behind each stage.
+from blindface.restoration.methods import BLIND
 from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
 from liveness import take_over
 
@@ -6,6 +7,8 @@ prepare_environment(workflow.basedir)
 if workflow.is_main_process:
     take_over(Path.cwd(), dry_run=workflow.dryrun)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
+# Where runs are tracked changes no number: it reaches the jobs beside their parameters.
+os.environ["BLINDFACE_TRACK"] = EXPERIMENT.slice("track")
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
 
@@ -13,11 +16,15 @@ PARTS = ["train", "validation", "test"]
 OWN = EXPERIMENT.methods
 EXTERNAL = EXPERIMENT.external
 METHODS = [*OWN, *EXTERNAL]
+# The models behind the rows.
+MODELS = EXPERIMENT.models(*OWN)
+STEPPED = EXPERIMENT.models(*(name for name in OWN if OWN[name].steps))
 
 
 wildcard_constraints:
     objective="|".join(OBJECTIVES),
     part="|".join(PARTS),
+    number="[12]",
     method="|".join(METHODS),
     stage="|".join(WEIGHTS_KEYS),
 
