@@ -36,6 +36,11 @@ WEIGHTS_KEYS = {
         "landmarks.backend",
     ),
 }
+GRAPH_KEYS = {
+    "restore.methods": "decides which rows the graph has, and so which jobs there are",
+    "restore.external": "a row each, whose folder is read by import_external",
+}
+"""Parameters that reach no stage on purpose, and what they do instead; a test finds all others in a command."""
 BESIDE_TRAINING = ("track", "train.processes", "train.checkpoint_seconds", "train.checkpoints")
 
 
@@ -87,6 +92,10 @@ class Experiment:
             else:
                 result[block] = dict(self.values[block])
         return json.dumps(result)
+
+    def export_tracking(self) -> None:
+        """Set BLINDFACE_TRACK for the jobs' commands: where a run is tracked changes no number, so it is no param."""
+        os.environ["BLINDFACE_TRACK"] = self.slice("track")
 
     def folder_state(self) -> str:
         """What changes when the folder of photographs does; empty for other sources."""

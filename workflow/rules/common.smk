@@ -7,8 +7,7 @@ prepare_environment(workflow.basedir)
 if workflow.is_main_process:
     take_over(Path.cwd(), dry_run=workflow.dryrun)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
-# Where runs are tracked changes no number: it reaches the jobs beside their parameters.
-os.environ["BLINDFACE_TRACK"] = EXPERIMENT.slice("track")
+EXPERIMENT.export_tracking()
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
 

@@ -4,7 +4,7 @@
 FIGURES = {
     "metrics": ("metrics", "both"),
     "examples": ("examples", "both"),
-    "progressive": ("progressive", "both"),
+    "steps": ("steps", "both"),
     "degradations": ("degradations", "both"),
     **{f"convergence_{model}": ("convergence", model) for model in MODELS},
     **{

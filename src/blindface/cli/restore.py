@@ -50,13 +50,16 @@ def restore_command(
     """
     parameters = load_params(params)
     from blindface.base.device import choose_device
+    from blindface.base.progress import say
+    from blindface.restoration.methods import current_name
     from blindface.restoration.stage import restore
 
+    if current_name(method) != method:
+        say(f"--method {method} is now called {current_name(method)}: the old name works in this version only")
+        method = current_name(method)
     device = choose_device(parameters.restore.device) if model else "cpu"
     reduction = parameters.pairs.reduction
-    restore(
-        method, pairs, model or [], output, parameters.restore, device, reduction, validation, targets, begun
-    )
+    restore(method, pairs, model or [], output, parameters.restore, device, reduction, validation, targets, begun)
 
 
 @app.command("restore-steps")

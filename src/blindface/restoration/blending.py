@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blindface.base.errors import InputError
 from blindface.base.images import Image, resize
+from blindface.restoration.methods import objective_of
 from blindface.restoration.models import Model
 from blindface.restoration.ways import Given, check_size
 
@@ -46,9 +46,12 @@ class Blending:
 
 
 def restorer(given: Given) -> Blending:
-    """Errors: InputError if the first model does not fit the blind images, or the second takes larger ones."""
+    """Errors: InputError if the first model does not fit the blind images, or the second what it gets."""
     first, second = given.models
     check_size(first, given.blind_size, f"gets {given.blind_size} px from {given.pairs}")
-    if second.input_size > given.blind_size:
-        check_size(second, given.blind_size, f"should get {given.pairs} or these reduced")
+    reduced = objective_of(given.method.models[1]) != given.method.objective
+    if not reduced:
+        check_size(second, given.blind_size, f"gets {given.blind_size} px from {given.pairs}")
+    elif second.input_size >= given.blind_size:
+        check_size(second, 0, f"should get {given.pairs} reduced")
     return Blending(first, second, given.reduction)

@@ -61,7 +61,7 @@ def restore(
         )
     loaded = [load_model(path, params.weights, device) for path in models]
     blind_size = image_table.image_shape(pairs, "blind")[0]
-    restorer = make_restorer(declared, Given(loaded, blind_size, str(pairs), params.display, reduction))
+    restorer = make_restorer(Given(declared, loaded, blind_size, str(pairs), params.display, reduction))
     if begun is not None:
         _check_begun(declared, begun)
     chosen = _tuned(declared, restorer, params, validation, targets)

@@ -27,6 +27,7 @@ class Restorer(Protocol):
 class Given:
     """What a restorer is made of: loaded models, the blind images' side and file, and the parameters it may read."""
 
+    method: Method
     models: Sequence[Model]
     blind_size: int
     pairs: str
@@ -34,9 +35,9 @@ class Given:
     reduction: str
 
 
-def make_restorer(method: Method, given: Given) -> Restorer:
+def make_restorer(given: Given) -> Restorer:
     """The restorer of a method. Errors: InputError if a model does not fit what it gets."""
-    made: Restorer = import_module(f"blindface.restoration.{method.way}").restorer(given)
+    made: Restorer = import_module(f"blindface.restoration.{given.method.way}").restorer(given)
     return made
 
 
