@@ -12,11 +12,11 @@ import pandas as pd
 
 from blindface.base.errors import InputError
 from blindface.base.files import read_json, write_text
-from blindface.losses.schedule import TERMS
 from blindface.networks.model_file import read_header
 from blindface.report.catalogue import SOURCES
 from blindface.report.scores import arrow
 from blindface.subgroups.kinds import ISSUES
+from blindface.training.recipes.progressive.schedule import TERMS
 
 SHOWN = ("psnr", "ssim", "ms_ssim", "lpips_squeeze", "niqe", "identity")
 """Metrics of the groups' table, where the experiment has them."""
