@@ -20,7 +20,7 @@ from typing import Any
 from blindface.base.device import choose_device
 from blindface.cli.train import find_weights
 from blindface.params import Params, load_params
-from blindface.training.engine import TrainFiles, train
+from blindface.training.session.engine import TrainFiles, train
 
 SHOWN = ("psnr", "ssim", "lpips_squeeze", "images_per_second", "gradient_norm_generator", "gradient_norm_discriminator")
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from variants import VARIANTS, add_choices, prepare, read_choices
 
-from blindface.processes import ALONE, Processes, join
+from blindface.training.distributed.processes import ALONE, Processes, join
 
 
 def images_per_second(

@@ -25,7 +25,7 @@ import torch
 from variants import PLAIN, VARIANTS, add_choices, prepare, read_choices
 
 from blindface.params import ObjectiveParams, TrainParams
-from blindface.plan import count_work
+from blindface.training.monitor.plan import count_work
 
 DATA_SHEET = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """Dense bfloat16 operations per second, NVIDIA's data sheets (SXM)."""

@@ -16,14 +16,20 @@ from torch.optim import Adam
 
 from blindface.base.numerics import Precision, set_policy
 from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift, face_crops
-from blindface.losses.schedule import STEPS, StepWeights, final_weights
 from blindface.networks.discriminator import SIZES
-from blindface.networks.synchronised import synchronise
 from blindface.params import Objective, ObjectiveParams, PerceptualParams, TrainParams, load_params
-from blindface.processes import ALONE, Processes
-from blindface.recorded_steps import RecordedSteps
-from blindface.steps import Batch, Losses, StepRunner, make_face_discriminator, make_networks
-from blindface.updates import Optimisers, make_optimisers
+from blindface.training.distributed.processes import ALONE, Processes
+from blindface.training.distributed.synchronised import synchronise
+from blindface.training.recipes.progressive.schedule import STEPS, StepWeights, final_weights
+from blindface.training.recipes.progressive.steps import (
+    Batch,
+    Losses,
+    StepRunner,
+    make_face_discriminator,
+    make_networks,
+)
+from blindface.training.session.recorded import RecordedSteps
+from blindface.training.updates import Optimisers, make_optimisers
 
 VARIANTS: dict[str, tuple[Precision, bool, bool, bool]] = {
     "bf16 eager": ("bf16", False, False, False),

@@ -15,11 +15,17 @@ from blindface.landmarks.geometry import TEMPLATE
 from blindface.losses import face_crops
 from blindface.losses.adversarial import image_gradient_by_autograd
 from blindface.losses.face_crops import crop_weights
-from blindface.losses.schedule import final_weights, weights_at
 from blindface.networks import FaceDiscriminator, count_parameters
 from blindface.params import ObjectiveParams, TrainParams, WeightParams
-from blindface.steps import Batch, Losses, StepRunner, make_face_discriminator, make_networks
-from blindface.updates import make_optimisers
+from blindface.training.recipes.progressive.schedule import final_weights, weights_at
+from blindface.training.recipes.progressive.steps import (
+    Batch,
+    Losses,
+    StepRunner,
+    make_face_discriminator,
+    make_networks,
+)
+from blindface.training.updates import make_optimisers
 
 FOUND = torch.ones(1, dtype=torch.bool)
 CHOICE = ObjectiveParams(

@@ -19,13 +19,13 @@ from blindface.networks import Generator
 from blindface.networks.model_file import HEADER, load_generator, read_header, save_generator
 from blindface.params import Params
 from blindface.tracking.record import record_key
-from blindface.training import engine
-from blindface.training.engine import TrainFiles, train
-from blindface.training.run import TrainingRun
+from blindface.training.session import engine
+from blindface.training.session.engine import TrainFiles, train
+from blindface.training.session.run import TrainingRun
 from blindface.training.state import TrainingState
-from tests.unit import test_training
-from tests.unit.test_checkpoint import killed_at
-from tests.unit.test_training import PARAMS, digest, params_with
+from tests.unit.training.session import test_session as test_training
+from tests.unit.training.session.test_checkpoint import killed_at
+from tests.unit.training.session.test_session import PARAMS, digest, params_with
 
 files, _quiet_process = test_training.files, test_training._quiet_process
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ from blindface.degradation import degrade_many
 from blindface.params import PairsParams, load_params
 from blindface.shifting import draw_shifts, shift_image, shift_images
 from blindface.training.data import EpochDraws, ImageSet, draw_epoch
-from blindface.training.fresh import FreshBlinds
+from blindface.training.online import FreshBlinds
 
 IDS = [f"Rendered_Person_{number:03d}/one" for number in range(300)]
 TARGETS = np.random.default_rng(1).integers(0, 256, (4, 128, 128, 3), np.uint8)

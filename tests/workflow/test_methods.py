@@ -104,10 +104,11 @@ def test_a_name_of_the_table_is_refused_for_somebody_elses_method(house):
 
 
 def test_what_only_tells_of_a_method_restores_nothing_anew():
-    asked = experiment.Experiment({"restore": {"methods": list(METHODS)[1:2]}}, ROOT)
-    files = {path.rpartition("blindface/")[2] for path in asked.restore_modules("classical1")}
-    assert {"restoration/classical.py", "restoration/stage.py"} <= files
-    assert not {"restoration/methods.py", "restoration/blending.py"} & files
+    asked = experiment.Experiment({"restore": {"methods": ["classical1"]}}, ROOT)
+    files = {path.name for path in asked.code_files[asked.restore_code("classical1")]}
+    assert {"classical.py", "stage.py", "tuning.py"} <= files
+    assert not {"methods.py", "blending.py", "passing.py"} & files
+    assert "methods.py" in {path.name for path in asked.code_files[asked.code("report")]}
 
 
 def keys_of(values: dict) -> set[str]:

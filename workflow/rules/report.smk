@@ -40,7 +40,6 @@ rule write_report:
         images=expand(rules.evaluate.output.images, method=METHODS),
         subgroups=rules.measure_subgroups.output.table,
         groups=rules.measure_subgroups.output.notes,
-        code=EXPERIMENT.modules("report"),
     output:
         table=report(
             "reports/metrics.md",
@@ -85,6 +84,7 @@ rule write_report:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("report"),
         slice=EXPERIMENT.slice(
             "fetch",
             "split",

@@ -21,7 +21,6 @@ rule restore:
             for begins in [OWN[wildcards.method].begins]
             if begins
         ],
-        code=lambda wildcards: EXPERIMENT.restore_modules(wildcards.method),
     output:
         restored="data/restored/{method}.parquet",
     log:
@@ -40,6 +39,7 @@ rule restore:
             "restore", bool(OWN[wildcards.method].models)
         ),
     params:
+        code=lambda wildcards: EXPERIMENT.restore_code(wildcards.method),
         slice=lambda wildcards: EXPERIMENT.restore_slice(wildcards.method),
         declared=lambda wildcards: OWN[wildcards.method].deciding,
         models=lambda wildcards, input: " ".join(
@@ -58,7 +58,6 @@ rule import_external:
     input:
         targets=rules.make_targets.output.targets,
         pairs=lambda wildcards: f"data/pairs/{EXPERIMENT.objectives[wildcards.method]}/test.parquet",
-        code=EXPERIMENT.modules("external"),
     output:
         restored="data/restored/{method}.parquet",
     log:
@@ -73,6 +72,7 @@ rule import_external:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("import-folder"),
         folder=lambda wildcards: EXTERNAL[wildcards.method]["folder"],
         state=lambda wildcards: EXPERIMENT.external_state(wildcards.method),
     message:
@@ -86,7 +86,6 @@ rule restore_steps:
     input:
         pairs="data/pairs/objective{number}/test.parquet",
         model="data/models/progressive{number}/generator.safetensors",
-        code=EXPERIMENT.modules("restore"),
     output:
         steps="data/restored/progressive{number}.steps.parquet",
     log:
@@ -100,6 +99,7 @@ rule restore_steps:
         runtime="30m",
         gpu=EXPERIMENT.gpus("restore"),
     params:
+        code=EXPERIMENT.code("restore-steps"),
         slice=EXPERIMENT.slice(
             "restore.weights",
             "restore.device",

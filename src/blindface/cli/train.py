@@ -14,7 +14,7 @@ from blindface.cli.app import ParamsOption, app
 from blindface.params import OBJECTIVES, Objective, TrainParams, load_params
 
 if TYPE_CHECKING:
-    from blindface.training.engine import Status, TrainFiles
+    from blindface.training.session.engine import Status, TrainFiles
 
 EXIT_INTERRUPTED, EXIT_TIME = 130, 75
 """Exit codes of a run that was left early: the shell's for Ctrl-C, and EX_TEMPFAIL of sysexits.h."""
@@ -57,14 +57,14 @@ def train_command(
     if plan or targets is None or output is None:
         _print_plan(choice.train, objective, train)
         return
-    from blindface.launch import launch
-    from blindface.processes import started_together
+    from blindface.training.distributed.launch import launch
+    from blindface.training.distributed.processes import started_together
 
     if choice.train.processes > 1 and not started_together():
         raise typer.Exit(launch(sys.argv[1:], choice.train.processes))
     from blindface.base.device import choose_device
-    from blindface.training.engine import TrainFiles
-    from blindface.training.engine import train as run
+    from blindface.training.session.engine import TrainFiles
+    from blindface.training.session.engine import train as run
 
     files = find_weights(TrainFiles(targets, train, validation, landmarks), choice.train, weights)
     status = run(
@@ -98,7 +98,7 @@ def snapshot_command(
     --output build/snapshot.safetensors
     """
     from blindface.base.device import choose_device
-    from blindface.snapshot import write_snapshot
+    from blindface.training.session.snapshot import write_snapshot
 
     position = write_snapshot(checkpoint, train, output, half=half, device=choose_device(device))
     say(f"{output}: the generator at {position}")
@@ -113,7 +113,7 @@ def _leave_early(status: Status) -> NoReturn:
 
 def _print_plan(params: TrainParams, objective: Objective, pairs: Path) -> None:
     from blindface.base.image_table import count_rows
-    from blindface.plan import plan
+    from blindface.training.monitor.plan import plan
 
     print(plan(params, objective, count_rows(pairs)).describe())
 

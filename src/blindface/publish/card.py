@@ -12,12 +12,12 @@ import pandas as pd
 
 from blindface.base.errors import InputError
 from blindface.base.files import read_json, write_text
-from blindface.losses.schedule import TERMS
 from blindface.networks.model_file import read_header
 from blindface.report.inputs.paper import SOURCES
 from blindface.report.inputs.scores import arrow
 from blindface.restoration.methods import BLIND
 from blindface.subgroups.kinds import ISSUES
+from blindface.training.recipes.progressive.schedule import TERMS
 
 SHOWN = ("psnr", "ssim", "ms_ssim", "lpips_squeeze", "niqe", "identity")
 """Metrics of the groups' table, where the experiment has them."""

@@ -1,1 +1,1 @@
-"""Training: data on the device, the flat loop, checkpoints, history. The door is `blindface.training.engine.train`."""
+"""Training: what decides the weights (recipes, data), how a run is kept (session), what is told (monitor)."""

@@ -24,9 +24,9 @@ from blindface.base.images import to_signed
 from blindface.base.randomness import derive_seed, generator
 from blindface.landmarks.geometry import MIRRORED
 from blindface.landmarks.table import FacePoints, read_points
-from blindface.processes import Processes
 from blindface.shifting import draw_shifts, shift_images
-from blindface.steps import Batch
+from blindface.training.distributed.processes import Processes
+from blindface.training.recipes.progressive.steps import Batch
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from torch.optim import Adam
 
 from blindface.base.randomness import derive_seed
 from blindface.networks import Discriminator, FaceDiscriminator, Generator
-from blindface.networks.synchronised import synchronise
 from blindface.params.training import ObjectiveParams, TrainParams
-from blindface.processes import ALONE, Processes
-from blindface.steps import make_face_discriminator, make_networks
-from blindface.updates import Optimisers, average_decay, make_optimisers, update_average
+from blindface.training.distributed.processes import ALONE, Processes
+from blindface.training.distributed.synchronised import synchronise
+from blindface.training.recipes.progressive.steps import make_face_discriminator, make_networks
+from blindface.training.updates import Optimisers, average_decay, make_optimisers, update_average
 
 
 class TrainingState:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from blindface.params import Objective, ObjectiveParams, PairsParams, TrainParams
-from blindface.processes import ALONE, Processes
+from blindface.training.distributed.processes import ALONE, Processes
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from blindface.base.files import atomic_path
-from blindface.losses.schedule import STEPS, TERMS, weights_at
 from blindface.params import ObjectiveParams
+from blindface.training.recipes.progressive.schedule import STEPS, TERMS, weights_at
 
 COLOURS = ("#9a6700", "#1f6feb", "#1a7f37")
 """Of steps 1, 2, 3."""

@@ -16,11 +16,11 @@ from blindface.losses import (
     adversarial_loss,
     critic_loss,
     drift,
-    weight_at,
 )
 from blindface.losses.attention import gaussian_deviation, weight_map
 from blindface.networks import Discriminator
 from blindface.params import WeightParams
+from blindface.training.recipes.progressive.schedule import weight_at
 
 
 @pytest.fixture(autouse=True)

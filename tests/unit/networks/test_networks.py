@@ -12,7 +12,7 @@ from blindface.networks.discriminator import batch_deviation
 from blindface.networks.generator import Refinement
 from blindface.networks.layers import LEAK, EqualisedConv2d, initialise
 from blindface.params import ObjectiveParams, TrainParams
-from blindface.steps import make_networks
+from blindface.training.recipes.progressive.steps import make_networks
 
 
 def test_default_generator_has_the_papers_number_of_parameters() -> None:

@@ -240,7 +240,7 @@ def test_a_run_that_was_left_goes_on_as_the_same_run(
 
 
 def test_what_a_continuation_may_change_does_not_make_another_run_of_it() -> None:
-    from blindface.training.checkpoint import MAY_DIFFER
+    from blindface.training.session.checkpoint import MAY_DIFFER
 
     assert {f"params.{name}" for name in record.MAY_CHANGE} == set(MAY_DIFFER)
     train = FACTS["params"]["train"]
@@ -354,6 +354,6 @@ def test_mlflow_is_imported_in_one_module_and_by_no_start(tmp_path: Path) -> Non
             if any(name.partition(".")[0] == "mlflow" for name in names):
                 importers.add(path.relative_to(SOURCE).as_posix())
     assert importers == {"blindface/tracking/store.py"}
-    code = "import sys, blindface.cli, blindface.training.engine, blindface.tracking, blindface.tracking.restorer; "
+    code = "import sys, blindface.cli, blindface.training.session.engine, blindface.tracking.restorer; "
     code += "sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,1 @@
+"""What is told about a training: never a reason to train anew."""

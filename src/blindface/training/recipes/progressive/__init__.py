@@ -1,0 +1,1 @@
+"""The paper's progressive WGAN-GP."""

@@ -1,0 +1,1 @@
+"""How any run is kept: resumed, checked, recorded, stopped; it knows no recipe's networks or losses."""
