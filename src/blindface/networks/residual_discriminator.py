@@ -97,7 +97,9 @@ class ResidualDiscriminator(nn.Module):
         return (features.flatten(1).to(weight.dtype) * weight).sum(dim=1)
 
     def _blocks(self, place: int) -> list[BottleneckBlock]:
-        return list(self.levels[place])  # type: ignore[arg-type]
+        level = self.levels[place]
+        assert isinstance(level, nn.ModuleList)
+        return [block for block in level if isinstance(block, BottleneckBlock)]
 
     def _widen(self, place: int) -> nn.Conv2d:
         layer = self.widen[place]

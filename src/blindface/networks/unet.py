@@ -203,10 +203,15 @@ class RestorationUNet(UNet):
     """Blind images (N, 3, 16 or 128, same) in [-1, 1] -> restored ones (N, 3, 128, 128): enlarged input + network.
 
     The network of `mean` and `gan`. With the squared error it estimates the posterior mean E[x | blind].
+    input_size: of the blind images in px; it decides no weight.
     """
 
-    def __init__(self, channels: Sequence[int] = CHANNELS, blocks: Sequence[int] = BLOCKS) -> None:
+    def __init__(
+        self, channels: Sequence[int] = CHANNELS, blocks: Sequence[int] = BLOCKS, input_size: int = SIZE
+    ) -> None:
         super().__init__(3, channels, blocks)
+        self.input_size = input_size
+        self.arguments = {"channels": list(channels), "blocks": list(blocks), "input_size": input_size}
 
     def forward(self, x: Tensor, time: Tensor | None = None) -> Tensor:
         """Restore; time is not known here."""
@@ -223,4 +228,5 @@ class VelocityUNet(UNet):
 
     def velocity(self, state: Tensor, time: Tensor, mean: Tensor, enlarged: Tensor) -> Tensor:
         """state, mean, enlarged: (N, 3, S, S); time: (N,) in [0, 1]. Returns (N, 3, S, S)."""
-        return self(torch.cat([state, mean, enlarged], dim=1), time)
+        velocity: Tensor = self(torch.cat([state, mean, enlarged], dim=1), time)
+        return velocity
