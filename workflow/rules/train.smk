@@ -9,7 +9,6 @@ TRAINED_FROM = dict(
     weights="data/weights/train/manifest.json",
     # The gate has to be passed; passing it once more is no reason to train anew.
     checked=ancient("data/checked/{objective}.json"),
-    code=EXPERIMENT.modules("train"),
 )
 
 
@@ -40,6 +39,7 @@ rule train:
         # Not among the params: what changes no result must not retrain.
         beside=EXPERIMENT.beside_training(),
     params:
+        code=EXPERIMENT.code("train"),
         slice=lambda wildcards: EXPERIMENT.train_slice(wildcards.objective),
         folder=lambda wildcards, output: os.path.dirname(output.generator),
     message:
@@ -63,6 +63,7 @@ use rule train as train_mae with:
     benchmark:
         "logs/benchmarks/train_mae.{objective}.tsv"
     params:
+        code=EXPERIMENT.code("train"),
         slice=lambda wildcards: EXPERIMENT.mae_slice(wildcards.objective),
         folder=lambda wildcards, output: os.path.dirname(output.generator),
     message:
