@@ -30,6 +30,7 @@ from blindface.base.randomness import derive_seed
 from blindface.degradation import Degrader
 from blindface.landmarks.table import HALF, read_landmarks
 from blindface.params.data import OBJECTIVES, PARTS, DegradationParams, Objective, PairsParams, Part, SplitParams
+from blindface.photographs.archive import is_harmless
 from blindface.split import read_split, split_photographs
 
 SAMPLE = 16
@@ -204,7 +205,7 @@ def _sorted_unique(path: Path, ids: Iterable[str], remedy: str) -> None:
 def _count_skipped(path: Path) -> int:
     try:
         with open(path, newline="") as file:
-            return sum(1 for _ in csv.DictReader(file))
+            return sum(not is_harmless(row["reason"]) for row in csv.DictReader(file))
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: make it with 'blindface targets'") from error
 

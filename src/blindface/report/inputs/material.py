@@ -19,6 +19,7 @@ from blindface.base.errors import InputError
 from blindface.base.files import read_json, sha256_file
 from blindface.base.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
+from blindface.photographs.archive import is_harmless
 from blindface.report.inputs.scores import Scores, read_scores
 from blindface.restoration.methods import Method, chosen_methods, in_order, lead_of, method_of
 from blindface.tracking import TrackedRun, read_note
@@ -272,7 +273,8 @@ def _read_data(material: Material) -> None:
         material.lack("No split: how many images trained and tested the models is not said.")
     if sources.skipped is not None and sources.skipped.exists():
         # an id such as 00012 or NA is a name, neither a number nor a gap
-        material.skipped = pd.read_csv(sources.skipped, dtype=str, keep_default_na=False)
+        listed = pd.read_csv(sources.skipped, dtype=str, keep_default_na=False)
+        material.skipped = listed[~listed["reason"].map(is_harmless).astype(bool)]
     else:
         material.lack("No list of skipped photographs.")
     for path in filter(Path.exists, sources.checked):
