@@ -36,4 +36,4 @@ rule data:
 
 rule models:
     input:
-        expand(rules.train.output.generator, objective=OBJECTIVES),
+        expand(rules.train.output.generator, model=EXPERIMENT.models),

@@ -1,5 +1,5 @@
 # What all rules share: checked parameters, their slices, and the source modules behind each stage.
-from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
+from experiment import MAE, WEIGHTS_KEYS, Experiment, prepare_environment, training_of
 from liveness import take_over
 
 prepare_environment(workflow.basedir)
@@ -19,6 +19,7 @@ wildcard_constraints:
     objective="|".join(OBJECTIVES),
     part="|".join(PARTS),
     method="|".join(METHODS),
+    model="|".join([*EXPERIMENT.models, f"{MAE}1", f"{MAE}2"]),
     stage="|".join(WEIGHTS_KEYS),
 
 

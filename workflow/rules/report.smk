@@ -26,7 +26,7 @@ rule write_report:
         checked=expand(rules.check_data.output.checked, objective=OBJECTIVES),
         weights=expand(rules.fetch_weights.output.manifest, stage=WEIGHTS_KEYS),
         pairs=expand("data/pairs/{objective}/test.parquet", objective=OBJECTIVES),
-        models=expand(rules.train.output, objective=OBJECTIVES),
+        models=expand(rules.train.output, model=["progressive1", "progressive2"]),
         restored=expand("data/restored/{method}.parquet", method=METHODS),
         steps=expand(rules.restore_steps.output.steps, objective=OBJECTIVES),
         scores=expand(rules.evaluate.output.scores, method=METHODS),
@@ -94,7 +94,7 @@ rule write_report:
                 f"--pairs {o}=data/pairs/{o}/test.parquet --steps {o}=data/restored/{o}.steps.parquet"
                 for o in OBJECTIVES
             ]
-            + [f"--models {o}=data/models/{o}" for o in OBJECTIVES]
+            + [f"--models {o}=data/models/progressive{o[-1]}" for o in OBJECTIVES]
             + [f"--restored {m}=data/restored/{m}.parquet" for m in METHODS]
             + [f"--scores {path}" for path in input.scores]
             + [f"--images {path}" for path in input.images]

@@ -84,7 +84,7 @@ rule import_external:
 rule restore_steps:
     input:
         pairs="data/pairs/{objective}/test.parquet",
-        model="data/models/{objective}/generator.safetensors",
+        model=lambda wildcards: f"data/models/progressive{wildcards.objective[-1]}/generator.safetensors",
         code=EXPERIMENT.modules("restore"),
     output:
         steps="data/restored/{objective}.steps.parquet",

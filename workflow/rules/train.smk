@@ -1,33 +1,31 @@
-# Progressive WGAN-GP training of one objective; a killed run goes on from its last checkpoint.
-
-# What both trainings below read.
-TRAINED_FROM = dict(
-    targets=rules.make_targets.output.targets,
-    train="data/pairs/{objective}/train.parquet",
-    validation="data/pairs/{objective}/validation.parquet",
-    landmarks=rules.detect_landmarks.output.landmarks,
-    weights="data/weights/train/manifest.json",
-    # The gate has to be passed; passing it once more is no reason to train anew.
-    checked=ancient("data/checked/{objective}.json"),
-    code=EXPERIMENT.modules("train"),
-)
+# One model: a recipe's of an objective; a killed run goes on from its last checkpoint.
 
 
 rule train:
     input:
-        **TRAINED_FROM,
-        initial=lambda wildcards: EXPERIMENT.initial(wildcards.objective),
+        targets=rules.make_targets.output.targets,
+        train=lambda wildcards: EXPERIMENT.pairs_of(wildcards.model, "train"),
+        validation=lambda wildcards: EXPERIMENT.pairs_of(wildcards.model, "validation"),
+        landmarks=rules.detect_landmarks.output.landmarks,
+        weights="data/weights/train/manifest.json",
+        # The model that this one begins with.
+        begin=lambda wildcards: EXPERIMENT.begin(wildcards.model),
+        # The gate has to be passed; passing it once more is no reason to train anew.
+        checked=ancient(
+            lambda wildcards: f"data/checked/{training_of(wildcards.model)[1]}.json"
+        ),
+        code=EXPERIMENT.modules("train"),
     output:
-        generator="data/models/{objective}/generator.safetensors",
-        history="data/models/{objective}/history.csv",
-        run="data/models/{objective}/run.json",
+        generator="data/models/{model}/generator.safetensors",
+        history="data/models/{model}/history.csv",
+        run="data/models/{model}/run.json",
     log:
-        "logs/train.{objective}.log",
+        "logs/train.{model}.log",
     benchmark:
-        "logs/benchmarks/train.{objective}.tsv"
+        "logs/benchmarks/train.{model}.tsv"
     conda:
         "../envs/blindface.yaml"
-    # One card trains one objective at a time; on the CPU both train side by side, one core each.
+    # One GPU trains one model at a time; on the CPU models train side by side, one core each.
     threads: 1 if EXPERIMENT.values["train"]["device"] == "cpu" else 2
     resources:
         mem_mb=memory,
@@ -38,32 +36,22 @@ rule train:
             else EXPERIMENT.values["train"]["processes"]
         ),
         # Not among the params: what changes no result must not retrain.
-        beside=EXPERIMENT.beside_training(),
+        execution=EXPERIMENT.execution_settings(),
     params:
-        slice=lambda wildcards: EXPERIMENT.train_slice(wildcards.objective),
+        slice=lambda wildcards: EXPERIMENT.train_slice(wildcards.model),
+        recipe=lambda wildcards: " ".join(
+            f"--{name} {value}"
+            for name, value in zip(
+                ["recipe", "objective"], training_of(wildcards.model)
+            )
+        ),
+        begin=lambda wildcards, input: " ".join(
+            f"--begin {path}" for path in input.begin
+        ),
         folder=lambda wildcards, output: os.path.dirname(output.generator),
     message:
-        "Training {wildcards.objective}"
+        "Training {wildcards.model}"
     shell:
-        "blindface train --params {params.slice:q} --params {resources.beside:q} --objective {wildcards.objective}"
+        "blindface train --params {params.slice:q} --params {resources.execution:q} {params.recipe} {params.begin}"
         " --targets {input.targets} --train {input.train} --validation {input.validation}"
         " --landmarks {input.landmarks} --weights {input.weights} --output {params.folder} 2>&1 | tee {log}"
-
-
-# The same training with the absolute error alone, for the rows mae1 and mae2 (restore.methods).
-use rule train as train_mae with:
-    input:
-        **TRAINED_FROM,
-    output:
-        generator="data/models/{objective}.mae/generator.safetensors",
-        history="data/models/{objective}.mae/history.csv",
-        run="data/models/{objective}.mae/run.json",
-    log:
-        "logs/train_mae.{objective}.log",
-    benchmark:
-        "logs/benchmarks/train_mae.{objective}.tsv"
-    params:
-        slice=lambda wildcards: EXPERIMENT.mae_slice(wildcards.objective),
-        folder=lambda wildcards, output: os.path.dirname(output.generator),
-    message:
-        "Training {wildcards.objective} with the absolute error alone"

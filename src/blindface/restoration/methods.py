@@ -44,14 +44,14 @@ METHODS = {
     for method in (
         Method("blind1", "objective1"),
         Method("classical1", "objective1", chosen=True),
-        Method("mae1", "objective1", ("objective1.mae",)),
-        Method("objective1", "objective1", ("objective1",)),
-        Method("sequence", "objective1", ("objective1", "objective2"), begins="objective1"),
+        Method("mae1", "objective1", ("mae1",)),
+        Method("objective1", "objective1", ("progressive1",)),
+        Method("sequence", "objective1", ("progressive1", "progressive2"), begins="objective1"),
         Method("blind2", "objective2"),
         Method("classical2", "objective2", chosen=True),
-        Method("mae2", "objective2", ("objective2.mae",)),
-        Method("objective2", "objective2", ("objective2",)),
-        Method("parallel", "objective2", ("objective2", "objective1"), chosen=True, begins="objective2"),
+        Method("mae2", "objective2", ("mae2",)),
+        Method("objective2", "objective2", ("progressive2",)),
+        Method("parallel", "objective2", ("progressive2", "progressive1"), chosen=True, begins="objective2"),
     )
 }
 """Every method of ours by name, in the order of the table."""

@@ -21,7 +21,7 @@ def run(script: str, *options: str | Path) -> str:
 
 def test_speed_of_training_is_that_of_the_parameters_networks(tmp_path: Path) -> None:
     work = []
-    for params in ((), ("--params", ROOT / "config/improved.yaml")):
+    for params in ((), ("--params", ROOT / "config/tuned.yaml")):
         found = tmp_path / "speed.json"
         printed = run("train.py", "--objective", "objective2", "--variants", "bf16 eager", "--output", found, *params)
         result = json.loads(found.read_text())

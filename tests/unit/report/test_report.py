@@ -239,15 +239,6 @@ def test_a_folder_of_photographs_is_not_said_to_hold_so_many_people(sources):
     assert "(10 photographs)" in paragraph(material, ())
 
 
-def test_epochs_of_a_training_that_began_with_a_trained_generator_are_called_further_ones(sources: Sources) -> None:
-    material = gather(sources)
-    assert "after those" not in dict(run_facts(material))["Epochs"]
-    material.runs["objective1"]["params"] = {"train": {"objective1": {"initial": "models/objective1.safetensors"}}}
-    one, two = dict(run_facts(material))["Epochs"].split(", ")
-    assert one.endswith("after those of objective1.safetensors")
-    assert "after those" not in two
-
-
 def test_report_says_whose_images_were_restored_with_their_mirror_images(sources: Sources) -> None:
     assert "Self-ensemble" not in dict(run_facts(gather(sources)))
     chosen = sources.params.restore.model_copy(update={"self_ensemble": ("objective2",)})
