@@ -1,32 +1,21 @@
-"""What the Snakefile asks of Python: checked parameters, slices of them, and the modules behind each stage."""
+"""What the Snakefile asks of Python: checked parameters, slices of them, and the code behind each stage."""
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from blindface.base.code import deciding_files, digest_code
 from blindface.base.errors import BlindfaceError
 from blindface.params import OBJECTIVES, Objective, RecipeName, RestoreParams, TrainParams, model_name, validate
 from blindface.params.progressive import ProgressiveParams, pixel_loss_alone
 from blindface.params.recipes import split_model
 from blindface.params.training import EXECUTION, decisive
 from blindface.restoration.methods import Method, chosen_methods
-
-# A stage's parameters reach it by value, and its paths by the rule: these modules cannot change a result.
-NOT_FOLLOWED = (
-    "blindface.cli",
-    "blindface.cli.app",
-    "blindface.params",
-    "blindface.base.progress",
-    "blindface.tracking",
-    "blindface.base.version",
-)
 
 WEIGHTS_KEYS = {
     "landmarks": ("landmarks.backend", "landmarks.detector"),
@@ -63,6 +52,8 @@ class Experiment:
     def __init__(self, config: Mapping[str, Any], root: str | Path, overlays: Sequence[str | Path] = ()) -> None:
         self.root = Path(root)
         self.source = self.root / "src"
+        # By the value of `code`, the files behind it: dvc.yaml names them.
+        self.code_files: dict[str, tuple[Path, ...]] = {}
         try:
             self.values = validate(config, "parameters").model_dump(mode="json")
         except BlindfaceError as error:
@@ -175,12 +166,14 @@ class Experiment:
         """GPUs that a job takes: one where the stage's device may be one and it is of use."""
         return int(of_use and self.values[stage]["device"] != "cpu")
 
-    def modules(self, stage: str) -> list[str]:
-        """Paths of the source modules that `blindface <stage>` imports, directly or not, relative to here.
+    def code(self, command: str, recipe: str | None = None) -> str:
+        """What changes when code does that decides the result of `blindface <command>`; recipe: which one it trains.
 
-        Snakemake compares them by content: an edit reruns the stages it touches and no others.
+        A value and no input files: Snakemake would compare those by their place and with every comment.
         """
-        return [os.path.relpath(path) for path in imported_files(self.source, f"blindface.cli.{stage}")]
+        text = f"{command} {digest_code(command, recipe, self.source)[:16]}"
+        self.code_files[text] = deciding_files(command, recipe, self.source)
+        return text
 
 
 def folder_state(folder: str) -> str:
@@ -198,51 +191,3 @@ def training_of(model: str) -> tuple[RecipeName, Objective]:
 
 def _other(objective: str) -> str:
     return "objective2" if objective == "objective1" else "objective1"
-
-
-@cache
-def imported_files(source: Path, module: str) -> tuple[Path, ...]:
-    """The files of a module of the package and of all it imports, by reading the import statements.
-
-    A data file beside a module (registry, template) counts where one of the modules names it.
-    """
-    found: dict[str, Path] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        path = _module_file(source, name)
-        if path is None or name in found or name in NOT_FOLLOWED or name.startswith("blindface.params."):
-            continue
-        found[name] = path
-        waiting += _imports(path, name)
-    files = set(found.values())
-    for folder in {path.parent for path in files} - {source / "blindface"}:
-        data = [file for file in folder.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")]
-        text = "".join(path.read_text() for path in [*files, *data])
-        files |= {file for file in data if file.name in text}
-    return tuple(sorted(files))
-
-
-def _module_file(source: Path, name: str) -> Path | None:
-    stem = source.joinpath(*name.split("."))
-    for path in (stem / "__init__.py", stem.with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None
-
-
-def _imports(path: Path, name: str) -> list[str]:
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*parents, base]).rstrip(".")
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    wanted = [found for found in names if found.partition(".")[0] == "blindface"]
-    # Importing a.b.c runs a and a.b too.
-    return [".".join(found.split(".")[:depth]) for found in wanted for depth in range(1, found.count(".") + 2)]

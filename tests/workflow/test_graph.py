@@ -54,6 +54,14 @@ def test_rules_pass_lint(tmp_path):
     assert "Congratulations" in snakemake("--lint", directory=tmp_path).stderr
 
 
+def test_reading_the_graph_writes_nothing(tmp_path):
+    for words in (["-n", "data/split.csv"], ["--list-rules"], ["--summary", "data/split.csv"]):
+        snakemake("--cores", "1", *words, directory=tmp_path)
+        # what Snakemake itself keeps for its next start
+        written = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+        assert {name for name in written if not name.endswith((".snakemake.log", "latest.pkl"))} == set()
+
+
 def an_experiment(**changes) -> experiment.Experiment:
     return experiment.Experiment(changes, ROOT)
 
@@ -76,36 +84,6 @@ def test_degradation_is_a_parameter_of_training_only_when_drawn_anew():
     assert "pairs" not in json.loads(an_experiment().train_slice("progressive1"))
     fresh = an_experiment(train={"progressive": {"degradation": "fresh"}})
     assert json.loads(fresh.train_slice("progressive1"))["pairs"]["objective1"]["u"] == 16
-
-
-def test_source_modules_are_found_by_their_imports():
-    source = ROOT / "src"
-    names = {path.relative_to(source).as_posix() for path in experiment.imported_files(source, "blindface.cli.split")}
-    assert {"blindface/cli/split.py", "blindface/split.py", "blindface/base/randomness.py"} <= names
-    assert not [name for name in names if "training" in name or "params" in name]
-
-
-def test_an_import_inside_a_function_counts(tmp_path):
-    package = tmp_path / "blindface"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "a.py").write_text("def f():\n    from blindface import b\n")
-    (package / "b.py").write_text("from . import c\n")
-    (package / "c.py").write_text("")
-    names = [path.name for path in experiment.imported_files(tmp_path, "blindface.a")]
-    assert names == ["__init__.py", "a.py", "b.py", "c.py"]
-
-
-def test_a_data_file_counts_where_a_module_names_it(tmp_path):
-    package = tmp_path / "blindface" / "page"
-    package.mkdir(parents=True)
-    (tmp_path / "blindface/__init__.py").write_text("")
-    (package / "__init__.py").write_text("TEMPLATE = 'page.html'")
-    (package / "page.html").write_text("{% include 'part.html' %}")
-    for name in ("part.html", "unused.html"):
-        (package / name).write_text("")
-    names = {path.name for path in experiment.imported_files(tmp_path, "blindface.page")}
-    assert names == {"__init__.py", "page.html", "part.html"}
 
 
 def test_a_metrics_network_touches_neither_landmarks_nor_training():

@@ -1,10 +1,8 @@
-# What all rules share: checked parameters, their slices, and the source modules behind each stage.
+# What all rules share: checked parameters, their slices, and one run at a time.
 from experiment import MAE, WEIGHTS_KEYS, Experiment, prepare_environment, training_of
-from liveness import take_over
+from one_run import hold
 
 prepare_environment(workflow.basedir)
-if workflow.is_main_process:
-    take_over(Path.cwd(), dry_run=workflow.dryrun)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
@@ -13,6 +11,12 @@ PARTS = ["train", "validation", "test"]
 OWN = EXPERIMENT.methods
 EXTERNAL = EXPERIMENT.external
 METHODS = [*OWN, *EXTERNAL]
+
+
+onstart:
+    # Before the first job, and never on a dry run; jobs on a cluster read this file too.
+    if workflow.is_main_process:
+        hold(Path.cwd())
 
 
 wildcard_constraints:

@@ -7,7 +7,6 @@ rule evaluate:
         targets=rules.make_targets.output.targets,
         landmarks=rules.detect_landmarks.output.landmarks,
         weights="data/weights/evaluate/manifest.json",
-        code=EXPERIMENT.modules("evaluate"),
     output:
         scores="data/scores/{method}.json",
         images="data/scores/{method}.parquet",
@@ -25,6 +24,7 @@ rule evaluate:
         # Not among the params: where a run is tracked changes no number.
         tracking=EXPERIMENT.slice("track"),
     params:
+        code=EXPERIMENT.code("evaluate"),
         slice=EXPERIMENT.slice("evaluate", "landmarks", "-landmarks.score"),
         models=lambda wildcards: " ".join(
             f"--model data/models/{model}"

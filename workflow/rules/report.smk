@@ -33,7 +33,6 @@ rule write_report:
         images=expand(rules.evaluate.output.images, method=METHODS),
         subgroups=rules.measure_subgroups.output.table,
         groups=rules.measure_subgroups.output.notes,
-        code=EXPERIMENT.modules("report"),
     output:
         table=report(
             "reports/metrics.md",
@@ -78,6 +77,7 @@ rule write_report:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("report"),
         slice=EXPERIMENT.slice(
             "fetch",
             "split",

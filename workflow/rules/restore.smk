@@ -21,7 +21,6 @@ rule restore:
             for begins in [OWN[wildcards.method].begins]
             if begins
         ],
-        code=EXPERIMENT.modules("restore"),
     output:
         restored="data/restored/{method}.parquet",
     log:
@@ -40,6 +39,7 @@ rule restore:
             "restore", OWN[wildcards.method].needs_gpu
         ),
     params:
+        code=EXPERIMENT.code("restore"),
         slice=lambda wildcards: EXPERIMENT.restore_slice(wildcards.method),
         models=lambda wildcards, input: " ".join(
             [f"--model {path}" for path in input.models]
@@ -57,7 +57,6 @@ rule import_external:
     input:
         targets=rules.make_targets.output.targets,
         pairs=lambda wildcards: f"data/pairs/{EXTERNAL[wildcards.method]['objective']}/test.parquet",
-        code=EXPERIMENT.modules("external"),
     output:
         restored="data/restored/{method}.parquet",
     log:
@@ -72,6 +71,7 @@ rule import_external:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("import-folder"),
         folder=lambda wildcards: EXTERNAL[wildcards.method]["folder"],
         state=lambda wildcards: EXPERIMENT.external_state(wildcards.method),
     message:
@@ -85,7 +85,6 @@ rule restore_steps:
     input:
         pairs="data/pairs/{objective}/test.parquet",
         model=lambda wildcards: f"data/models/progressive{wildcards.objective[-1]}/generator.safetensors",
-        code=EXPERIMENT.modules("restore"),
     output:
         steps="data/restored/{objective}.steps.parquet",
     log:
@@ -99,6 +98,7 @@ rule restore_steps:
         runtime="30m",
         gpu=EXPERIMENT.gpus("restore"),
     params:
+        code=EXPERIMENT.code("restore-steps"),
         slice=EXPERIMENT.slice(
             "restore.weights",
             "restore.self_ensemble",

@@ -6,7 +6,6 @@ BLIND = {"objective1": "blind1", "objective2": "blind2"}
 rule fetch_attributes:
     input:
         archive=rules.fetch_photographs.output.archive,
-        code=EXPERIMENT.modules("attributes"),
     output:
         attributes="data/attributes.parquet",
     log:
@@ -19,6 +18,7 @@ rule fetch_attributes:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("attributes"),
         slice=EXPERIMENT.slice(
             "fetch.source", "fetch.folder", "fetch.missing", "subgroups.attributes"
         ),
@@ -37,7 +37,6 @@ rule measure_subgroups:
         pairs=expand("data/pairs/{objective}/test.parquet", objective=OBJECTIVES),
         landmarks=rules.detect_landmarks.output.landmarks,
         attributes=rules.fetch_attributes.output.attributes,
-        code=EXPERIMENT.modules("subgroups"),
     output:
         table=report(
             "reports/subgroups.csv",
@@ -56,6 +55,7 @@ rule measure_subgroups:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("subgroups"),
         slice=EXPERIMENT.slice(
             "subgroups", "-subgroups.attributes", "evaluate.bootstrap", "evaluate.seed"
         ),

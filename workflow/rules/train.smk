@@ -14,7 +14,6 @@ rule train:
         checked=ancient(
             lambda wildcards: f"data/checked/{training_of(wildcards.model)[1]}.json"
         ),
-        code=EXPERIMENT.modules("train"),
     output:
         generator="data/models/{model}/generator.safetensors",
         history="data/models/{model}/history.csv",
@@ -38,6 +37,7 @@ rule train:
         # Not among the params: what changes no result must not retrain.
         execution=EXPERIMENT.execution_settings(),
     params:
+        code=lambda wildcards: EXPERIMENT.code("train", training_of(wildcards.model)[0]),
         slice=lambda wildcards: EXPERIMENT.train_slice(wildcards.model),
         recipe=lambda wildcards: " ".join(
             f"--{name} {value}"

@@ -9,7 +9,8 @@ for every batch, in this order:
     terms = recipe.update(batch)                    the device's work alone: may be recorded as a CUDA graph
     recipe.after_update()                           the moving average
 
-A new recipe is a subclass here, a block of parameters (`params.recipes`), and a line in `recipes.recipe_class`.
+A new recipe is a package beside this module with a subclass of `Recipe`, a block of parameters (`params.recipes`), and
+a line in `recipes.recipe_class`. Code that two recipes share is a module beside this one, or one imports the other's.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _identify(task: Task) -> dict[str, Any]:
     inputs = {name: getattr(task.files, name) for name in names}
     if task.block.reads_perceptual:
         inputs["perceptual"] = task.files.perceptual
-    return {**identify(task, inputs), "code": hash_code()}
+    return {**identify(task, inputs), "code": hash_code(task.recipe)}
 
 
 def _compare(task: Task, ours: Mapping[str, Any], leaders: Mapping[str, Any]) -> None:

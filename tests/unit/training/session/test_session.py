@@ -78,7 +78,7 @@ def _quiet_process() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "hash_code", lambda: "code")
+        patch.setattr(engine, "hash_code", lambda recipe: "code")
         yield
     torch.set_num_threads(before)
 
@@ -290,7 +290,7 @@ def test_results_of_other_code_stay_but_do_not_stand_in_for_a_new_run(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine, "hash_code", lambda: "newer code")
+    monkeypatch.setattr(engine, "hash_code", lambda recipe: "newer code")
     params = params_with()
     assert run(params, files, whole_run) == "finished"
     assert "trained by another version of the code: --restart" in capsys.readouterr().err
