@@ -36,4 +36,4 @@ rule data:
 
 rule models:
     input:
-        expand(rules.train.output.generator, model=EXPERIMENT.models),
+        expand("data/models/{model}/generator.safetensors", model=MODELS),

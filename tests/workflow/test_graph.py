@@ -135,9 +135,10 @@ def test_mae_only_training_weighs_the_absolute_error_alone():
 
 def test_a_method_reads_its_own_settings_only():
     before, after = an_experiment(), an_experiment(restore={"blend": [0.5], "methods": ["parallel"]})
-    assert before.restore_slice("objective1") == after.restore_slice("objective1")
+    assert before.restore_slice("progressive1") == after.restore_slice("progressive1")
     assert before.restore_slice("parallel") != after.restore_slice("parallel")
     assert "strengths" in before.restore_slice("classical2")
+    assert "display" not in before.restore_slice("parallel")
     assert json.loads(before.restore_slice("parallel"))["pairs"] == {"reduction": "linear"}
 
 

@@ -1,9 +1,12 @@
 # What all rules share: checked parameters, their slices, and one run at a time.
+from blindface.params import RECIPES
+from blindface.restoration.methods import BLIND
 from experiment import MAE, WEIGHTS_KEYS, Experiment, prepare_environment, training_of
 from one_run import hold
 
 prepare_environment(workflow.basedir)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
+EXPERIMENT.export_tracking()
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
 
@@ -11,6 +14,9 @@ PARTS = ["train", "validation", "test"]
 OWN = EXPERIMENT.methods
 EXTERNAL = EXPERIMENT.external
 METHODS = [*OWN, *EXTERNAL]
+# The models behind the rows.
+MODELS = EXPERIMENT.models(*OWN)
+STEPPED = EXPERIMENT.models(*(name for name in OWN if OWN[name].steps))
 
 
 onstart:
@@ -22,8 +28,9 @@ onstart:
 wildcard_constraints:
     objective="|".join(OBJECTIVES),
     part="|".join(PARTS),
+    number="[12]",
     method="|".join(METHODS),
-    model="|".join([*EXPERIMENT.models, f"{MAE}1", f"{MAE}2"]),
+    model=f"({'|'.join([*RECIPES, MAE])})[12]",
     stage="|".join(WEIGHTS_KEYS),
 
 
