@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,7 +78,7 @@ class Experiment:
                 result.setdefault(block, {})[name] = self.values[block][name]
             else:
                 result[block] = dict(self.values[block])
-        return json.dumps(result)
+        return as_json(result)
 
     def folder_state(self) -> str:
         """What changes when the folder of photographs does; empty for other sources."""
@@ -134,7 +135,7 @@ class Experiment:
         # what only the critic reads must not retrain either
         for key in ("penalty", "discriminator_channels", "discriminator_rate"):
             train.pop(key)
-        return json.dumps(values)
+        return as_json(values)
 
     @property
     def methods(self) -> dict[str, Method]:
@@ -172,11 +173,20 @@ class Experiment:
         return text
 
 
+def as_json(values: Mapping[str, Any]) -> str:
+    """JSON without braces in its texts: Snakemake would take `{draft}` or `${HOME}` there for a wildcard."""
+    return re.sub(
+        r'"(?:[^"\\]|\\.)*"',
+        lambda text: text[0].replace("{", "\\u007b").replace("}", "\\u007d"),
+        json.dumps(values),
+    )
+
+
 def folder_state(folder: str) -> str:
     """A hash of the names, sizes and times of a folder's images."""
     from blindface.photographs import sources
 
-    return sources.folder_state(Path(folder).expanduser())
+    return sources.folder_state(Path(folder))
 
 
 def _other(objective: str) -> str:
