@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -52,26 +52,53 @@ def over_batches(
     return float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else None
 
 
-def bootstrap_mean(values: Values, resamples: int, seed: int) -> Interval | None:
+def people_of(ids: Iterable[str]) -> NDArray[np.str_]:
+    """Whose photograph each image is, by its id: the folder that it is in; outside any folder it stands for itself."""
+    return np.array([str(name).rpartition("/")[0] or str(name) for name in ids], dtype=np.str_)
+
+
+def bootstrap_mean(
+    values: Values, resamples: int, seed: int, people: Sequence[str] | NDArray[np.str_] | None = None
+) -> Interval | None:
     """Mean over images with its percentile bootstrap interval; None without any finite value.
 
-    The resampled images depend on the seed and the number of images only, so that metrics and methods share them.
+    people: (N,) whose photograph each image is. Persons are resampled, each with all photographs: those of one person
+    are alike, and resampling them one by one would give too narrow an interval. Without it, where nobody has two, or
+    where all are of one person, images are resampled. The draws depend on the seed and the number of persons only, so
+    metrics and methods share them.
     """
-    finite = values[np.isfinite(values)]
-    count = len(finite)
-    if count == 0:
+    usable = np.isfinite(values)
+    finite = values[usable]
+    if len(finite) == 0:
         return None
     mean = float(finite.mean())
-    if count < 2 or resamples == 0:
-        return Interval(mean, None, None, count)
+    owners = resampled_units(len(finite), None if people is None else np.asarray(people)[usable])
+    counts = np.bincount(owners)
+    if len(counts) < 2 or resamples == 0:
+        return Interval(mean, None, None, len(finite))
+    sums = np.bincount(owners, finite)
+    means = np.concatenate(
+        [sums[rows].sum(axis=1) / counts[rows].sum(axis=1) for rows in resampled(len(counts), resamples, seed)]
+    )
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(mean, float(low), float(high), len(finite))
+
+
+def resampled_units(count: int, people: NDArray[np.str_] | None) -> NDArray[np.intp]:
+    """The number, from 0, of what each of `count` images is resampled with: its person, or itself."""
+    if people is not None:
+        names, owners = np.unique(people, return_inverse=True)
+        if len(names) > 1:
+            return np.asarray(owners.ravel(), dtype=np.intp)
+    return np.arange(count)
+
+
+def resampled(count: int, resamples: int, seed: int) -> Iterator[NDArray[np.int32]]:
+    """Blocks of resamples (R, count): which of `count` persons were drawn, with replacement."""
     draws = generator(seed, "bootstrap", count)
-    means = np.empty(resamples)
     step = max(_BLOCK // count, 1)
     for start in range(0, resamples, step):
-        rows = draws.integers(count, size=(min(step, resamples - start), count), dtype=np.int32)
-        means[start : start + len(rows)] = finite[rows].mean(axis=1)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(mean, float(low), float(high), count)
+        yield draws.integers(count, size=(min(step, resamples - start), count), dtype=np.int32)
 
 
 def paired_difference(
@@ -89,7 +116,7 @@ def paired_difference(
             )
     both = images_a[["id", metric]].merge(images_b[["id", metric]], on="id", suffixes=("_a", "_b")).sort_values("id")
     differences = (both[f"{metric}_a"] - both[f"{metric}_b"]).to_numpy(dtype=np.float64)
-    found = bootstrap_mean(differences, resamples, seed)
+    found = bootstrap_mean(differences, resamples, seed, people_of(both["id"]))
     if found is None:
         raise InputError(f"the two tables share no image with a value of '{metric}': they are of different test parts")
     larger = float((differences[np.isfinite(differences)] > 0).mean())

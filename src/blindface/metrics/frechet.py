@@ -9,16 +9,15 @@ matrix root is taken, and fewer images than features are no trouble. Equal to py
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from blindface.base.randomness import generator
+from blindface.metrics.jackknife import jackknife_deviation, jackknife_groups
 
 Features = NDArray[np.floating]
-GROUPS = 10
 
 
 def frechet_distance(features_a: Features, features_b: Features) -> float:
@@ -38,25 +37,21 @@ def frechet_distance(features_a: Features, features_b: Features) -> float:
     return max(float(distance), 0.0)
 
 
-def frechet_deviation(features_a: Features, features_b: Features, seed: int, groups: int = GROUPS) -> float | None:
-    """Standard error of the distance of paired sets (N, D) by a delete-a-group jackknife; None below 2 x groups rows.
+def frechet_deviation(
+    features_a: Features, features_b: Features, seed: int, people: Sequence[str] | NDArray[np.str_] | None = None
+) -> float | None:
+    """Standard error of the distance of paired sets (N, D) by a delete-a-group jackknife; None below 20 rows.
 
     A bootstrap would not do: resamples repeat images, which lowers the rank and biases the distance. The same rows are
-    left out of both sets, in random groups.
+    left out of both sets, in random groups; people: whose photograph each row is, left out together.
     """
     if len(features_a) != len(features_b):
         raise ValueError("the jackknife needs paired sets of one length")
-    if len(features_a) < 2 * groups:
+    groups = jackknife_groups(len(features_a), seed, people)
+    if groups is None:
         return None
-    kept = _complements(len(features_a), groups, seed)
-    values = np.array([frechet_distance(features_a[rows], features_b[rows]) for rows in kept])
-    return float(np.sqrt((groups - 1) / groups * np.square(values - values.mean()).sum()))
-
-
-def _complements(count: int, groups: int, seed: int) -> Iterator[NDArray[np.intp]]:
-    order = generator(seed, "frechet", "jackknife", count).permutation(count)
-    for group in range(groups):
-        yield np.asarray(np.sort(np.delete(order, np.s_[group::groups])), dtype=np.intp)
+    kept = [groups != out for out in range(groups.max() + 1)]
+    return jackknife_deviation([frechet_distance(features_a[rows], features_b[rows]) for rows in kept])
 
 
 def _root(features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -33,8 +33,8 @@ LABEL_NOTES = {
 NOTES = (
     "Groups also differ in light, pose, sharpness and photographs per person: a difference between them does not say "
     "what causes it. The change from each image's own blind input is freer of this.",
-    "Intervals are 95 % percentile bootstraps over the images of a group, taken as independent. They are not corrected "
-    "for multiple comparisons: among so many, some differ by chance.",
+    "Intervals are 95 % percentile bootstraps over the people of a group, each with all photographs. They are not "
+    "corrected for multiple comparisons: among so many, some differ by chance.",
 )
 EQUATION = (
     f"ratio = Σ|F(w·(Y − mean Y))(f)|² over |f| > {CUTOFF:g} cycles per pixel of the restored image, over the same sum "

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from blindface.base.errors import InputError
+from blindface.evaluation.statistics import people_of
 from blindface.subgroups.groups import Grouping
 from blindface.subgroups.intervals import mean_intervals
 from blindface.subgroups.kinds import DETAIL
@@ -75,7 +76,7 @@ def tidy_table(methods: Methods, groupings: Sequence[Grouping], resamples: int, 
     `gain` is the mean difference to the blind input of the same images, in the metric's own unit.
     """
     numbers = wide(methods)
-    people = pd.Series([str(name).rpartition("/")[0] or str(name) for name in numbers.index], index=numbers.index)
+    people = pd.Series(people_of(numbers.index), index=numbers.index)
     rows: list[dict[str, object]] = []
     for grouping in groupings:
         columns = [column for column in numbers.columns if _belongs(grouping, column, methods)]
@@ -101,7 +102,7 @@ def _rows(
     grouping: Grouping, group: str, part: pd.DataFrame, people: pd.Series, settings: tuple[int, int, int]
 ) -> list[dict[str, object]]:
     resamples, seed, small = settings
-    counts, means, lows, highs = mean_intervals(part.to_numpy(np.float64), resamples, seed)
+    counts, means, lows, highs = mean_intervals(part.to_numpy(np.float64), resamples, seed, people.to_numpy())
     place = {column: number for number, column in enumerate(part.columns)}
     kind = grouping.kind
     rows: list[dict[str, object]] = []

@@ -15,7 +15,7 @@ import blindface.cli.subgroups  # noqa: F401  (registers the command)
 from blindface.base.errors import InputError, ParameterError
 from blindface.base.image_table import ImageTableWriter
 from blindface.cli.app import app
-from blindface.evaluation.statistics import bootstrap_mean, paired_difference
+from blindface.evaluation.statistics import bootstrap_mean, paired_difference, people_of
 from blindface.landmarks.table import Landmarks, write_landmarks
 from blindface.params import SubgroupsParams, validate
 from blindface.subgroups.groups import Grouping, by_labels, by_landmarks, by_strength, everything, lip_gap
@@ -164,7 +164,7 @@ def row_of(table: pd.DataFrame, **wanted: object) -> pd.Series:
 def test_a_row_holds_count_people_mean_and_interval_of_its_group():
     row = row_of(tidy_table(methods(), [halves()], 300, 7, 12), group="few", method="objective1", metric="psnr")
     values = scores(2.0)["psnr"].to_numpy()[:10]
-    wanted = bootstrap_mean(values, 300, 7)
+    wanted = bootstrap_mean(values, 300, 7, people_of(scores()["id"][:10]))
     assert (row["n"], row["people"], bool(row["small"])) == (10, 3, True)
     assert (row["mean"], row["low"], row["high"]) == pytest.approx((values.mean(), wanted.low, wanted.high))
     assert row["source"] == "predicted by Facer, not the official LFW attributes"
