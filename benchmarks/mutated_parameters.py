@@ -84,14 +84,14 @@ def places(values: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str
 def mutate_values(values: dict[str, Any], draw: random.Random) -> None:
     """Change a value or a key, in place."""
     path = draw.choice(places(values))
-    block = values
+    block: dict[Any, Any] = values
     for key in path[:-1]:
         block = block[key]
     kind = draw.randrange(5)
     if kind == 0:
         del block[path[-1]]
     elif kind == 1:
-        block[mutate_text(path[-1], draw)] = block.pop(path[-1])
+        block[mutate_text(str(path[-1]), draw)] = block.pop(path[-1])
     elif kind == 2:
         block[draw.choice([1, None, True, 2.5, "x" * 400, b"key", ("a", "b")])] = draw.choice(ODD_VALUES)
     else:
@@ -100,8 +100,8 @@ def mutate_values(values: dict[str, Any], draw: random.Random) -> None:
 
 def mutate_text(text: str, draw: random.Random) -> str:
     """A letter left out, doubled, changed or moved."""
-    at = draw.randrange(len(text))
-    return draw.choice([text[:at] + text[at + 1 :], text[:at] + text[at] + text[at:], text[:at] + "_" + text[at + 1 :]])
+    at = draw.randrange(max(1, len(text)))
+    return draw.choice([text[:at] + text[at + 1 :], text[: at + 1] + text[at:], text[:at] + "_" + text[at + 1 :]])
 
 
 def mutate_lines(text: str, draw: random.Random) -> str:
@@ -110,7 +110,14 @@ def mutate_lines(text: str, draw: random.Random) -> str:
     at = draw.randrange(len(lines))
     odd = draw.choice(ODD_TEXTS)
     key = lines[at].partition(":")[0]
-    other = [f"{key}: {odd}"], [], [odd, lines[at]], [lines[at], lines[at]], [f"   {lines[at]}"], [lines[at].lstrip()]
+    other: tuple[list[str], ...] = (
+        [f"{key}: {odd}"],
+        [],
+        [odd, lines[at]],
+        [lines[at], lines[at]],
+        [f"   {lines[at]}"],
+        [lines[at].lstrip()],
+    )
     lines[at : at + 1] = draw.choice(other)
     return "\n".join(lines)
 
@@ -148,7 +155,7 @@ def mutated(text: str, draw: random.Random) -> bytes:
 def read(path: Path) -> None:
     """All that reading parameters does. Errors: ParameterError."""
     sys.path.insert(0, str(ROOT / "workflow"))
-    from experiment import Experiment
+    from experiment import Experiment  # type: ignore[import-not-found]
 
     values = load_params([path]).model_dump(mode="json")
     Experiment(values, ROOT).slice(*values)
