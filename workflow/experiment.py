@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,7 +81,7 @@ class Experiment:
                 result.setdefault(block, {})[name] = self.values[block][name]
             else:
                 result[block] = dict(self.values[block])
-        return json.dumps(result)
+        return as_json(result)
 
     def export_tracking(self) -> None:
         """Set BLINDFACE_TRACK for the jobs' commands: where a run is tracked changes no number, so it is no param."""
@@ -129,7 +130,7 @@ class Experiment:
                 train["progressive"].pop(key)
         if train[recipe]["degradation"] == "fresh":
             values |= json.loads(self.pairs_slice(objective))
-        return json.dumps(values)
+        return as_json(values)
 
     def pairs_of(self, model: str, part: str) -> str:
         """The pairs of a model's objective."""
@@ -194,11 +195,20 @@ class Experiment:
         return self.code("restore", way=self.methods[method].way)
 
 
+def as_json(values: Mapping[str, Any]) -> str:
+    """JSON without braces in its texts: Snakemake would take `{draft}` or `${HOME}` there for a wildcard."""
+    return re.sub(
+        r'"(?:[^"\\]|\\.)*"',
+        lambda text: text[0].replace("{", "\\u007b").replace("}", "\\u007d"),
+        json.dumps(values),
+    )
+
+
 def folder_state(folder: str) -> str:
     """A hash of the names, sizes and times of a folder's images."""
     from blindface.photographs import sources
 
-    return sources.folder_state(Path(folder).expanduser())
+    return sources.folder_state(Path(folder))
 
 
 def training_of(model: str) -> tuple[RecipeName, Objective]:

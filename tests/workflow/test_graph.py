@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
 
 import pytest
@@ -13,6 +15,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import experiment
 
+from blindface.params import load_params
 from blindface.params.progressive import LOSSES
 
 
@@ -48,6 +51,24 @@ def test_a_bad_parameter_stops_before_any_rule_with_one_sentence(tmp_path, value
     assert result.returncode != 0
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_braces_of_a_title_and_a_folder_arrive_as_written(tmp_path):
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "a.png").touch()
+    overlay = {
+        "fetch": {"source": "folder", "folder": "${WHERE}/faces"},
+        "report": {"title": "{draft} ${HOME} {{x}} \U0001f600"},
+    }
+    (tmp_path / "own.yaml").write_text(json.dumps(overlay))
+    words = ("-n", "-p", "--cores", "1", "--configfile", str(tmp_path / "own.yaml"), "--", "reports/metrics.md")
+    plan = snakemake(*words, directory=tmp_path / "run", WHERE=str(tmp_path))
+    told = plan.stdout + plan.stderr
+    slices = {
+        command: re.search(rf"blindface {command} --params ('[^']*')", told) for command in ("photographs", "report")
+    }
+    assert load_params([shlex.split(slices["report"][1])[0]]).report.title == overlay["report"]["title"]
+    assert load_params([shlex.split(slices["photographs"][1])[0]]).fetch.folder == str(tmp_path / "faces")
 
 
 def test_rules_pass_lint(tmp_path):
