@@ -180,7 +180,7 @@ def record_of(path: str) -> str:
 
 
 def parameter_names(slices: Iterable[Mapping[str, Any]], values: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The parameters in any of the slices: a block's name where the whole block is there, else `block.key` and so on."""
+    """The parameters in any slice: a block's name where the whole block is there, else `block.key`, at any depth."""
     slices = list(slices)
     names: list[str] = []
     for key, value in values.items():

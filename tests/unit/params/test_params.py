@@ -24,10 +24,6 @@ def test_params_yaml_names_every_key():
     assert json.loads(Params().model_dump_json()) == yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
-def progressive(**block: object) -> dict[str, object]:
-    return {"train": {"progressive": block}}
-
-
 @pytest.mark.parametrize("overlay", sorted(path.name for path in (ROOT / "config").glob("*.yaml")))
 def test_every_overlay_fits_the_models(overlay):
     load_params([ROOT / "params.yaml", ROOT / "config" / overlay])
@@ -87,7 +83,7 @@ def test_bad_parameter_is_one_sentence_with_its_name(values, sentence):
         ("fetch: {folder: $NOSUCHVARIABLE/faces}", "the variable NOSUCHVARIABLE is not set"),
         ("split: {seed: 99999999999999999999}", "a number of 67 bits"),
         ("fetch: {source: folder}", "parameters of 'fetch': source 'folder' needs fetch.folder"),
-        ("train: {betas: {a: 1}}", "'train.betas' is a block of 1 keys"),
+        ("train: {progressive: {betas: {a: 1}}}", "'train.progressive.betas' is a block of 1 keys"),
         ("restore: {external: [{name: a}]}", "'restore.external.0.objective' is missing: give it"),
     ],
 )
