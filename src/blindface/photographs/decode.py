@@ -4,8 +4,8 @@
   skipped (`formats.damage`).
 - EXIF rotation is undone first; only the first frame of a moving or many-page image counts.
 - Colours are those that a viewer shows (`colour.to_srgb`): profiles to sRGB, grey to equal channels, sixteen bits to
-  eight by dividing by 257 and rounding; Pillow itself halves sixteen-bit colour by dropping the low byte, at most one level
-  off. Transparent parts are laid over white, as a page shows a cut-out portrait.
+  eight by dividing by 257 and rounding; Pillow itself halves sixteen-bit colour by dropping the low byte, at most one
+  level off. Transparent parts are laid over white, as a page shows a cut-out portrait.
 - The largest centred square is kept, then resized by OpenCV.
 """
 

@@ -27,6 +27,15 @@ class Listing:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
+def check_folder(folder: Path) -> None:
+    """Errors: InputError if a folder of photographs is missing, with where it was looked for."""
+    if not folder.is_dir():
+        raise InputError(
+            f"fetch.folder names {printable(str(folder))}, and {printable(str(folder.absolute()))} is no folder: "
+            "give the path of a folder of photographs"
+        )
+
+
 def list_folder(folder: Path) -> Listing:
     """The photographs of a folder at any depth, links to files and folders followed, and what is left out.
 
@@ -53,7 +62,7 @@ def _judge(folder: Path, name: str, taken: dict[str, str], listing: Listing) -> 
             head = file.read(HEAD)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
-        listing.left_out.append(LeftOut(name, f"unreadable: cannot be opened ({error.strerror})"))
+        listing.left_out.append(_unreadable(name, f"cannot be opened ({error.strerror})"))
         return
     if not promises_photograph(name) and not is_image(head):
         listing.left_out.append(LeftOut(name, "no photograph: neither its name nor its content is that of an image"))
@@ -69,6 +78,11 @@ def _judge(folder: Path, name: str, taken: dict[str, str], listing: Listing) -> 
         return
     taken[identity] = name
     listing.names.append(name)
+
+
+def _unreadable(name: str, why: str) -> LeftOut:
+    """A failure, by the id that the photograph would have."""
+    return LeftOut(without_suffix(PurePosixPath(name)), f"unreadable: {why}")
 
 
 def _walk(folder: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, os.stat_result, bool]]:
@@ -103,7 +117,7 @@ def _walk(folder: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, os.stat_
                 if is_litter(PurePosixPath(name)):
                     left_out.append(LeftOut(name, "litter: left by a system or a photo program, or hidden"))
                 else:
-                    left_out.append(LeftOut(name, f"unreadable: cannot be opened ({error.strerror})"))
+                    left_out.append(_unreadable(name, f"cannot be opened ({error.strerror})"))
                 continue
             kind = stat.S_IFMT(found.st_mode)
             if is_litter(PurePosixPath(name)):
@@ -114,7 +128,7 @@ def _walk(folder: Path, left_out: list[LeftOut]) -> Iterator[tuple[str, os.stat_
             elif kind == stat.S_IFREG:
                 yield name, found, by_link
             else:
-                left_out.append(LeftOut(name, "unreadable: no plain file"))
+                left_out.append(_unreadable(name, "no plain file"))
 
 
 def folder_state(folder: Path) -> str:

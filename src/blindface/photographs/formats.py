@@ -1,8 +1,8 @@
 """What the bytes of a file tell: whether it is an image, and whether it is a whole one.
 
 Pillow decodes damaged files in silence where their format lets it: libjpeg's warnings, checksums of PNG and missing
-ends never reach it. So JPEGs are decoded once more by simplejpeg (libjpeg-turbo as well), which reports every warning, and
-the containers of the others are walked.
+ends never reach it. So JPEGs are decoded once more by simplejpeg (libjpeg-turbo as well), which reports every warning,
+and the containers of the others are walked.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def is_heif(head: bytes) -> bool:
 
 def open_image(content: bytes) -> Pillow.Image:
     """Open an image without decoding it. Errors: Pillow's, among them UnidentifiedImageError."""
-    formats = list(FORMATS)
+    Pillow.init()  # else only the commonest formats are known; it does its work once
+    formats = [name for name in FORMATS if name in Pillow.OPEN]
     if is_heif(content):
         import pillow_heif  # an extra: the wheel brings codecs of other licences
 

@@ -16,7 +16,7 @@ from blindface.base.progress import track
 from blindface.external.finder import Finder
 from blindface.params import FetchParams
 from blindface.photographs.archive import LISTED, LeftOut
-from blindface.photographs.folder import list_folder
+from blindface.photographs.folder import check_folder, list_folder
 from blindface.photographs.names import printable
 
 TOP = "photographs"
@@ -47,16 +47,12 @@ def pack_folder(folder: Path, output: Path) -> int:
     listed with its reason in a member of its own (`archive.LISTED`), which becomes part of the list of skipped ones.
     Errors: InputError if the folder is missing, cannot be listed or holds no photographs.
     """
-    if not folder.is_dir():
-        raise InputError(
-            f"fetch.folder names {printable(str(folder))}, and {printable(str(folder.absolute()))} is no folder: "
-            "give the path of a folder of photographs"
-        )
+    check_folder(folder)
     listing = list_folder(folder)
     if not listing.names:
         first = "; ".join(f"{printable(entry.name)}: {entry.reason}" for entry in listing.left_out[:3])
         raise InputError(
-            f"the folder {printable(str(folder))} holds no photographs (fetch.folder){f' ({first})' if first else ''}: "
+            f"the folder {printable(str(folder))} holds no images (fetch.folder){f' ({first})' if first else ''}: "
             "give one with JPEG, PNG or other images"
         )
     with atomic_path(output) as temporary, tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar:
