@@ -50,6 +50,7 @@ lint: $(READY) ## style, types and format of everything
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache --no-logo
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 	python workflow/dvc_stages.py --check

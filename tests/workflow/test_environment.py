@@ -20,7 +20,7 @@ from blindface.cli import app
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow"))
 
-import write_locks
+import write_locks  # noqa: E402
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -77,6 +77,7 @@ def test_without_libgl_the_command_line_says_what_to_do(monkeypatch, capsys):
         raise ImportError("libGL.so.1: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(app, "app", broken)
+    monkeypatch.setattr(app.faulthandler, "enable", lambda: None)
     with pytest.raises(SystemExit):
         app.main()
     told = capsys.readouterr().err

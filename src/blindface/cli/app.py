@@ -66,7 +66,7 @@ def main() -> None:
     except ImportError as error:
         if "libGL" not in str(error):
             raise
-        remedy = "run 'make environment', or pip install --no-deps --force-reinstall opencv-python-headless"
+        remedy = "run make environment, or pip install --no-deps --force-reinstall opencv-python-headless"
         print(f"blindface: this build of OpenCV wants libGL, which is not on this machine: {remedy}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
