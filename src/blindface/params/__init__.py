@@ -29,18 +29,15 @@ from blindface.params.data import (
     Part,
     SplitParams,
 )
+from blindface.params.progressive import ObjectiveParams, PenaltyParams, ProgressiveParams, WeightParams
+from blindface.params.recipes import RECIPES, RecipeName, model_name
 from blindface.params.results import EvaluateParams, ReportParams, RestoreParams, SubgroupsParams, TrackParams
-from blindface.params.training import (
-    ObjectiveParams,
-    PenaltyParams,
-    PerceptualParams,
-    TrainParams,
-    WeightParams,
-)
+from blindface.params.training import PerceptualParams, TrainParams
 
 __all__ = [
     "OBJECTIVES",
     "PARTS",
+    "RECIPES",
     "Block",
     "DegradationParams",
     "EmbeddedParams",
@@ -54,6 +51,8 @@ __all__ = [
     "Part",
     "PenaltyParams",
     "PerceptualParams",
+    "ProgressiveParams",
+    "RecipeName",
     "ReportParams",
     "RestoreParams",
     "SplitParams",
@@ -64,6 +63,7 @@ __all__ = [
     "describe",
     "json_schema",
     "load_params",
+    "model_name",
     "validate",
 ]
 
@@ -75,7 +75,7 @@ class Params(Block):
     split: SplitParams = setting(SplitParams(), "Training, validation and test part.")
     pairs: PairsParams = setting(PairsParams(), "Blind images, equation (1).")
     landmarks: LandmarksParams = setting(LandmarksParams(), "Facial landmarks of the targets.")
-    train: TrainParams = setting(TrainParams(), "Progressive training.")
+    train: TrainParams = setting(TrainParams(), "Training: a model per recipe and objective.")
     restore: RestoreParams = setting(RestoreParams(), "Restored test images.")
     evaluate: EvaluateParams = setting(EvaluateParams(), "Metrics.")
     subgroups: SubgroupsParams = setting(SubgroupsParams(), "Metrics by group of images.")
