@@ -34,6 +34,7 @@ def test_the_full_experiment_plans_without_a_network(tmp_path):
         "restore_steps": 2,
         "evaluate": 8,
         "fetch_attributes": 1,
+        "measure_memorisation": 1,
         "measure_subgroups": 1,
         "write_report": 1,
     }
