@@ -22,7 +22,7 @@ from blindface.losses.vgg import random_weights
 from blindface.params import RECIPES, Objective, RecipeName, TrainParams, load_params
 from blindface.training.data import Batch
 from blindface.training.distributed.processes import ALONE, Processes
-from blindface.training.monitor.plan import meta_batch, without_values
+from blindface.training.monitor.work import meta_batch, without_values
 from blindface.training.recipes import Setup, make_recipe
 from blindface.training.recipes.progressive.losses import Losses
 from blindface.training.recipes.progressive.recipe import Progressive

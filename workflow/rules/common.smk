@@ -16,6 +16,7 @@ EXTERNAL = EXPERIMENT.external
 METHODS = [*OWN, *EXTERNAL]
 # The models behind the rows.
 MODELS = EXPERIMENT.models(*OWN)
+LEARNED = [name for name in OWN if EXPERIMENT.models(name)]
 STEPPED = EXPERIMENT.models(*(name for name in OWN if OWN[name].steps))
 
 

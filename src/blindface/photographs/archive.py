@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from blindface.base.errors import InputError
+from blindface.base.tables import read_rows
 from blindface.photographs.formats import is_image
 from blindface.photographs.names import (
     is_litter,
@@ -64,6 +65,11 @@ class LeftOut:
 def is_harmless(reason: str) -> bool:
     """Whether a reason of `skipped.csv` tells of no failure."""
     return reason.partition(":")[0] in HARMLESS
+
+
+def read_skipped(path: Path) -> list[list[str]]:
+    """The rows (id, reason) of `skipped.csv`. Errors: InputError."""
+    return read_rows(path, ("id", "reason"), "make it with 'blindface targets'")
 
 
 @dataclass(frozen=True, slots=True)

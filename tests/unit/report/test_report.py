@@ -65,7 +65,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 def command(sources: Sources, output: Path) -> list[str]:
     words = [sys.executable, "-m", "blindface", "report", "--params", PARAMS, "--output", str(output)]
-    for option in ("targets", "split", "skipped", "subgroups", "groups"):
+    for option in ("targets", "split", "skipped", "subgroups", "groups", "memorisation"):
         words += [f"--{option}", str(getattr(sources, option))]
     for option in ("pairs", "restored", "steps", "models"):
         for name, path in getattr(sources, option).items():
@@ -99,6 +99,16 @@ def test_the_command_in_another_process_gives_the_same_bytes(sources, built, tmp
     first, second = read_files(built), read_files(tmp_path / "again")
     assert [name for name in first if first[name] != second.get(name)] == []
     assert len(first) == len(second)
+
+
+def test_memorisation_stands_in_the_table_and_on_the_page(built):
+    table = (built / "metrics.md").read_text().partition("## Memorisation")[2]
+    assert re.search(
+        r"\| progressive 1 \| +0.410 \| +0.400 \| +\+0.010 \[\+0.000, \+0.020\] \| +0.700 \| +2.5 % \|", table
+    )
+    page = (built / "index.html").read_text().partition("<h3>Memorisation</h3>")[2]
+    assert "<small>[+0.000, +0.020]</small>" in page
+    assert '<td class="ours first">2.5 %</td>' in page
 
 
 def test_metrics_json_is_method_metric_number(built):
@@ -318,10 +328,13 @@ def test_what_a_method_chose_on_the_validation_part_is_said(tmp_path):
 
 
 def test_missing_pieces_of_every_kind_are_named(sources):
-    lacking = replace(sources, split=None, skipped=None, targets=None, models={}, steps={}, restored={})
+    lacking = replace(
+        sources, split=None, memorisation=None, skipped=None, targets=None, models={}, steps={}, restored={}
+    )
     text = " ".join(gather(lacking).lacks)
     for piece in (
         "No split",
+        "No memorisation",
         "No list of skipped photographs",
         "No targets",
         "No training history of progressive1",
