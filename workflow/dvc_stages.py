@@ -193,19 +193,19 @@ def parameter_names(slices: Iterable[Mapping[str, Mapping[str, Any]]], values: M
 
 
 def plots() -> list[dict[str, Any]]:
-    """What `dvc plots` shows: curves of both objectives by step of the generator, and the metrics as bars."""
+    """What `dvc plots` shows: curves of the paper's models by step of the generator, and the metrics as bars."""
     curves = [
         {
-            f"{title}, {objective}": {
+            f"{title}, {model}": {
                 "template": "steps",
                 "x": "epoch",
-                "y": {f"reports/plots/convergence_{objective}.csv": column},
+                "y": {f"reports/plots/convergence_{model}.csv": column},
                 "x_label": "epoch",
                 "y_label": label,
             }
         }
         for column, (title, label) in CURVES.items()
-        for objective in ("objective1", "objective2")
+        for model in ("progressive1", "progressive2")
     ]
     bars = {
         "template": "methods",

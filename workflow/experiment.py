@@ -11,7 +11,7 @@ from typing import Any
 
 from blindface.base.code import deciding_files, digest_code
 from blindface.base.errors import BlindfaceError
-from blindface.params import RestoreParams, validate
+from blindface.params import validate
 from blindface.restoration.methods import Method, chosen_methods
 
 WEIGHTS_KEYS = {
@@ -25,6 +25,11 @@ WEIGHTS_KEYS = {
         "landmarks.backend",
     ),
 }
+GRAPH_KEYS = {
+    "restore.methods": "decides which rows the graph has, and so which jobs there are",
+    "restore.external": "a row each, whose folder is read by import_external",
+}
+"""Parameters that reach no stage on purpose, and what they do instead; a test finds all others in a command."""
 BESIDE_TRAINING = ("track", "train.processes", "train.checkpoint_seconds", "train.checkpoints")
 
 
@@ -78,6 +83,10 @@ class Experiment:
             else:
                 result[block] = dict(self.values[block])
         return json.dumps(result)
+
+    def export_tracking(self) -> None:
+        """Set BLINDFACE_TRACK for the jobs' commands: where a run is tracked changes no number, so it is no param."""
+        os.environ["BLINDFACE_TRACK"] = self.slice("track")
 
     def folder_state(self) -> str:
         """What changes when the folder of photographs does; empty for other sources."""
@@ -139,37 +148,50 @@ class Experiment:
     @property
     def methods(self) -> dict[str, Method]:
         """The methods of ours that are asked for, by name, in the order of the table."""
-        return chosen_methods(RestoreParams.model_validate_json(json.dumps(self.values["restore"])))
+        return chosen_methods(self.values["restore"]["methods"], self.recipes)
+
+    @property
+    def recipes(self) -> list[str]:
+        """The recipes whose models are rows."""
+        return list(self.values["train"].get("recipes", ["progressive"]))
 
     @property
     def external(self) -> dict[str, dict[str, Any]]:
         """Other people's restorers by name."""
         return {entry["name"]: entry for entry in self.values["restore"]["external"]}
 
+    @property
+    def objectives(self) -> dict[str, str]:
+        """Whose blind images each row sees, ours and other people's."""
+        ours = {name: str(method.objective) for name, method in self.methods.items()}
+        return ours | {name: entry["objective"] for name, entry in self.external.items()}
+
+    def models(self, *rows: str) -> list[str]:
+        """The names of the models that these rows pass; other people's pass none of ours."""
+        passed = [model for row in rows if row in self.methods for model in self.methods[row].models]
+        return list(dict.fromkeys(passed))
+
     def restore_slice(self, method: str) -> str:
         """What one method reads, so that another one's settings leave it alone."""
-        keys = ["restore.batch_size"]
-        chosen = self.methods[method]
-        if chosen.models:
-            keys += ["restore.weights", "restore.self_ensemble", "restore.self_ensemble_sigma", "restore.device"]
-        if chosen.chosen:
-            keys += ["restore.criterion", "restore.blend" if chosen.models else "restore.strengths"]
-        if method == "parallel":
-            keys += ["pairs.reduction"]
-        return self.slice(*keys, "restore.display")
+        return self.slice(*self.methods[method].settings)
 
     def gpus(self, stage: str, of_use: bool = True) -> int:
         """GPUs that a job takes: one where the stage's device may be one and it is of use."""
         return int(of_use and self.values[stage]["device"] != "cpu")
 
-    def code(self, command: str, recipe: str | None = None) -> str:
+    def code(self, command: str, recipe: str | None = None, way: str | None = None) -> str:
         """What changes when code does that decides the result of `blindface <command>`; recipe: which one it trains.
 
-        A value and no input files: Snakemake would compare those by their place and with every comment.
+        way: the module by which a method restores, which its declaration names. A value and no input files: Snakemake
+        would compare those by their place and with every comment.
         """
-        text = f"{command} {digest_code(command, recipe, self.source)[:16]}"
-        self.code_files[text] = deciding_files(command, recipe, self.source)
+        text = f"{way or command} {digest_code(command, recipe, self.source, way)[:16]}"
+        self.code_files[text] = deciding_files(command, recipe, self.source, way)
         return text
+
+    def restore_code(self, method: str) -> str:
+        """The code that restores by one method: another way's module leaves it alone."""
+        return self.code("restore", way=self.methods[method].way)
 
 
 def folder_state(folder: str) -> str:

@@ -133,9 +133,9 @@ def test_mae_only_training_weighs_the_absolute_error_alone():
 @pytest.mark.parametrize(
     ("model", "name", "missing"),
     [
-        ("models/objective1.safetensors", "objective1", False),
-        ("models/nothing.safetensors", "objective1", True),
-        ("models/nothing.safetensors", "objective1.mae", False),
+        ("models/objective1.safetensors", "progressive1", False),
+        ("models/nothing.safetensors", "progressive1", True),
+        ("models/nothing.safetensors", "mae1", False),
     ],
 )
 def test_a_file_to_begin_with_is_read_from_the_projects_root_and_not_by_mae_training(tmp_path, model, name, missing):
@@ -152,7 +152,7 @@ def test_a_file_to_begin_with_is_read_from_the_projects_root_and_not_by_mae_trai
 
 def test_the_published_models_are_trained_on(tmp_path):
     overlays = ("config/light.yaml", "config/improved.yaml", "config/further.yaml")
-    models = [f"data/models/objective{number}/generator.safetensors" for number in (1, 2)]
+    models = [f"data/models/progressive{number}/generator.safetensors" for number in (1, 2)]
     result = snakemake("--cores", "8", "-n", "-p", "--configfile", *overlays, "--", *models, directory=tmp_path)
     assert jobs_of(result)["train"] == 2
     for number in (1, 2):
@@ -175,9 +175,10 @@ def test_a_file_to_begin_with_is_named_as_seen_from_the_working_directory(tmp_pa
 
 def test_a_method_reads_its_own_settings_only():
     before, after = an_experiment(), an_experiment(restore={"blend": [0.5], "methods": ["parallel"]})
-    assert before.restore_slice("objective1") == after.restore_slice("objective1")
+    assert before.restore_slice("progressive1") == after.restore_slice("progressive1")
     assert before.restore_slice("parallel") != after.restore_slice("parallel")
     assert "strengths" in before.restore_slice("classical2")
+    assert "display" not in before.restore_slice("parallel")
     assert json.loads(before.restore_slice("parallel"))["pairs"] == {"reduction": "linear"}
 
 

@@ -1,9 +1,11 @@
 # What all rules share: checked parameters, their slices, and one run at a time.
+from blindface.restoration.methods import BLIND
 from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
 from one_run import hold
 
 prepare_environment(workflow.basedir)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
+EXPERIMENT.export_tracking()
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
 
@@ -11,6 +13,9 @@ PARTS = ["train", "validation", "test"]
 OWN = EXPERIMENT.methods
 EXTERNAL = EXPERIMENT.external
 METHODS = [*OWN, *EXTERNAL]
+# The models behind the rows.
+MODELS = EXPERIMENT.models(*OWN)
+STEPPED = EXPERIMENT.models(*(name for name in OWN if OWN[name].steps))
 
 
 onstart:
@@ -22,6 +27,7 @@ onstart:
 wildcard_constraints:
     objective="|".join(OBJECTIVES),
     part="|".join(PARTS),
+    number="[12]",
     method="|".join(METHODS),
     stage="|".join(WEIGHTS_KEYS),
 

@@ -21,21 +21,17 @@ rule evaluate:
         mem_mb=memory,
         runtime="8h",
         gpu=EXPERIMENT.gpus("evaluate"),
-        # Not among the params: where a run is tracked changes no number.
-        tracking=EXPERIMENT.slice("track"),
     params:
         code=EXPERIMENT.code("evaluate"),
         slice=EXPERIMENT.slice("evaluate", "landmarks", "-landmarks.score"),
         models=lambda wildcards: " ".join(
             f"--model data/models/{model}"
-            for method in [OWN.get(wildcards.method)]
-            if method
-            for model in method.models
+            for model in EXPERIMENT.models(wildcards.method)
         ),
     message:
         "Evaluating {wildcards.method}"
     shell:
-        "blindface evaluate --params {params.slice:q} --params {resources.tracking:q} {params.models}"
+        'blindface evaluate --params {params.slice:q} --params "$BLINDFACE_TRACK" {params.models}'
         " --method {wildcards.method} --restored {input.restored}"
         " --targets {input.targets} --landmarks {input.landmarks} --weights {input.weights}"
         " --images {output.images} --output {output.scores} 2>&1 | tee {log}"

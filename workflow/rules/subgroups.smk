@@ -1,7 +1,5 @@
 # The paper's critical issues, measured: labels of the photographs, and metrics by group.
 
-BLIND = {"objective1": "blind1", "objective2": "blind2"}
-
 
 rule fetch_attributes:
     input:
@@ -61,9 +59,8 @@ rule measure_subgroups:
         ),
         files=" ".join(
             [f"--images {m}=data/scores/{m}.parquet" for m in METHODS]
-            + [f"--inputs {m}={OWN[m].objective}" for m in OWN]
-            + [f"--inputs {m}={EXTERNAL[m]['objective']}" for m in EXTERNAL]
-            + [f"--blind {o}={BLIND[o]}" for o in OBJECTIVES]
+            + [f"--inputs {m}={o}" for m, o in EXPERIMENT.objectives.items()]
+            + [f"--blind {o}={m}" for o, m in BLIND.items()]
             + [f"--pairs {o}=data/pairs/{o}/test.parquet" for o in OBJECTIVES]
         ),
     message:

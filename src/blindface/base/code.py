@@ -45,31 +45,42 @@ class Module:
     code: bytes
 
 
-def digest_code(command: str, recipe: str | None = None, source: Path = SOURCE) -> str:
+WAYS = "blindface.restoration"
+"""The package whose modules a method names as its way of restoring."""
+METHODS = "blindface.restoration.methods"
+"""The table of methods: what of a method's entry decides its images reaches the rule by value."""
+
+
+def digest_code(command: str, recipe: str | None = None, source: Path = SOURCE, way: str | None = None) -> str:
     """SHA-256 of the code that decides what `blindface <command>` makes; 64 hexadecimal digits.
 
-    recipe: the one that a training runs; None counts all. source: the folder that holds the package.
+    recipe: the one that a training runs; None counts all. source: the folder that holds the package. way: the module
+    by which a method restores, in place of the table that names it.
     Errors: ValueError if there is no such command.
     """
     total = hashlib.sha256()
-    for path in deciding_files(command, recipe, source):
+    for path in deciding_files(command, recipe, source, way):
         content = _read_module(path, source).code if path.suffix == ".py" else _read_data(path)
         name = path.relative_to(source).as_posix()
         total.update(f"{name}\n{len(content)}\n".encode() + content)
     return total.hexdigest()
 
 
-def deciding_files(command: str, recipe: str | None = None, source: Path = SOURCE) -> tuple[Path, ...]:
+def deciding_files(
+    command: str, recipe: str | None = None, source: Path = SOURCE, way: str | None = None
+) -> tuple[Path, ...]:
     """The files behind a command, sorted: modules by the import statements, and data files that one of them names.
 
     Errors: ValueError if there is no such command.
     """
     found: dict[str, Path] = {}
     waiting = [(PACKAGE, name) for name in _imports_of_command(command, source)]
+    telling = TELLING if way is None else (*TELLING, METHODS)
+    waiting += [] if way is None else [(PACKAGE, f"{WAYS}.{way}")]
     while waiting:
         importer, name = waiting.pop()
         path = _module_file(source, name)
-        if path is None or name in found or _is_in(name, TELLING) or _is_other_recipe(importer, name, recipe, source):
+        if path is None or name in found or _is_in(name, telling) or _is_other_recipe(importer, name, recipe, source):
             continue
         found[name] = path
         waiting += [(name, imported) for imported in _read_module(path, source).imports]

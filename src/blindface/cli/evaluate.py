@@ -36,9 +36,9 @@ def evaluate_command(
 ) -> None:
     """Measure restored images against their targets, by the protocols of docs/metrics.md.
 
-    Example: blindface evaluate --method objective1 --restored data/restored/objective1.parquet
+    Example: blindface evaluate --method progressive1 --restored data/restored/progressive1.parquet
     --targets data/targets.parquet --landmarks data/landmarks.parquet --weights data/weights/manifest.json
-    --images data/scores/objective1.parquet --output data/scores/objective1.json
+    --images data/scores/progressive1.parquet --output data/scores/progressive1.json
     """
     choice = load_params(params)
     import time

@@ -3,11 +3,11 @@
 metrics.md                      the paper's table with ours beside it, per-image means, notes
 metrics.json                    method -> metric -> number, for DVC (the mean over batches, else over images)
 index.html                      the page
-per_image.csv                   every metric of every test image by every method, see blindface.report.image_table
-figures/*.png, *.svg            see blindface.report.figures
+per_image.csv                   every metric of every test image by every method, see blindface.report.text.image_table
+figures/*.png, *.svg            see blindface.report.figures.files
 plots/differences.csv           method, base, metric, images, mean, low95, high95, verdict (paired, image by image)
 plots/metrics.csv               method, metric, label, batch_mean, batch_std, image_mean, low95, high95, unavailable
-plots/convergence_<o>.csv       the training history of an objective
+plots/convergence_<model>.csv   the training history of a model
 plots/severity.csv              objective, method, parameter, metric, low, high, images, mean, low95, high95
 """
 
@@ -18,19 +18,19 @@ from pathlib import Path
 import pandas as pd
 
 from blindface.base.files import write_json, write_text
-from blindface.params import OBJECTIVES
-from blindface.report import facts, figures
-from blindface.report.analysis import severity_table
-from blindface.report.catalogue import PAPER, meaning_of
-from blindface.report.differences import difference_frame
-from blindface.report.groups import groups_text, read_groups
-from blindface.report.image_table import write_image_table
-from blindface.report.material import Material, Sources, gather
-from blindface.report.page import write_page
-from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
-from blindface.report.style import rc
-from blindface.report.summary import Findings, find_out, paragraph
-from blindface.report.table import Table
+from blindface.report.figures import files as figures
+from blindface.report.figures.style import rc
+from blindface.report.inputs.analysis import severity_table
+from blindface.report.inputs.material import Material, Sources, gather
+from blindface.report.inputs.paper import PAPER, meaning_of
+from blindface.report.page.page import write_page
+from blindface.report.text import facts
+from blindface.report.text.differences import difference_frame
+from blindface.report.text.groups import groups_text, read_groups
+from blindface.report.text.image_table import write_image_table
+from blindface.report.text.results import difference_table, other_protocol, per_image, same_protocol
+from blindface.report.text.summary import Findings, find_out, paragraph
+from blindface.report.text.table import Table
 
 __all__ = ["Sources", "build_report"]
 
@@ -69,10 +69,9 @@ def metrics_text(material: Material, findings: Findings) -> str:
     lines = [f"# {material.params.report.title}", "", paragraph(material, findings.changes), ""]
     lines += [f"- {sentence}" for sentence in facts.caveats(material)]
     if material.scores:
-        scores = material.scores
-        lines += _section("Beside the paper", f"{BESIDE} {PAPER}.", same_protocol(scores))
-        lines += _section("Other backbones than the paper's", OTHER, other_protocol(scores))
-        lines += _section("Per image", PER_IMAGE, per_image(scores))
+        lines += _section("Beside the paper", f"{BESIDE} {PAPER}.", same_protocol(material))
+        lines += _section("Other backbones than the paper's", OTHER, other_protocol(material))
+        lines += _section("Per image", PER_IMAGE, per_image(material))
         lines += _section("Paired differences", PAIRED, difference_table(findings.differences))
         lines += _protocols(material)
     groups = read_groups(material.sources.subgroups, material.sources.groups)
@@ -124,9 +123,9 @@ def _write_plots(material: Material, findings: Findings, folder: Path) -> None:
     columns = ["method", "metric", "label", "batch_mean", "batch_std", "image_mean", "low95", "high95", "unavailable"]
     _write_csv(pd.DataFrame(rows, columns=columns), folder / "metrics.csv")
     _write_csv(difference_frame(findings.differences), folder / "differences.csv")
-    for objective in OBJECTIVES:
-        history = material.history.get(objective, pd.DataFrame(columns=["epoch", "step"]))
-        _write_csv(history, folder / f"convergence_{objective}.csv")
+    for model in material.models:
+        history = material.history.get(model, pd.DataFrame(columns=["epoch", "step"]))
+        _write_csv(history, folder / f"convergence_{model}.csv")
     pairs = [(str(method.objective), method.name) for method in material.rows(material.per_image)]
     _write_csv(severity_table(material.per_image, dict(material.draws), pairs), folder / "severity.csv")
 

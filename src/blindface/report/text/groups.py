@@ -12,14 +12,12 @@ import pandas as pd
 
 from blindface.base.errors import InputError
 from blindface.base.files import read_json
-from blindface.report.catalogue import METHODS, method_of
-from blindface.report.material import Material
-from blindface.report.scores import arrow, decimals, interval, label_of, number, rows_of
-from blindface.report.table import NOTHING, Cell, Column, Row, Table
+from blindface.params import OBJECTIVES
+from blindface.report.inputs.material import Material
+from blindface.report.inputs.scores import arrow, decimals, interval, label_of, number
+from blindface.report.text.table import NOTHING, Cell, Column, Row, Table
+from blindface.restoration.methods import BLIND, lead_of, method_of
 from blindface.subgroups.kinds import ISSUES
-
-COMPARED = ("objective1", "objective2")
-"""The methods of the tables and charts; the CSV has all of them."""
 
 DETAIL = {
     "high_frequency_ratio": "ratio",
@@ -85,11 +83,10 @@ def read_groups(table: Path | None, notes: Path | None) -> Groups | None:
 
 
 def compared_methods(groups: Groups) -> list[str]:
-    """Both objectives where they were scored, else the first two restoring methods there are."""
+    """The leading row of each objective, else the first two restoring ones there are; the CSV has all of them."""
     scored = list(dict.fromkeys(groups.table["method"]))
-    found = [name for name in COMPARED if name in scored]
-    blind = {method.blind for method in METHODS}
-    return found or [name for name in scored if name not in blind][:2]
+    leads = [lead.name for objective in OBJECTIVES if (lead := lead_of(objective, scored))]
+    return leads or [name for name in scored if name not in BLIND.values()][:2]
 
 
 def compared_metrics(groups: Groups) -> list[str]:
@@ -173,7 +170,7 @@ def group_table(material: Material, groups: Groups, rows: pd.DataFrame) -> Table
 
 def detail_table(material: Material, rows: pd.DataFrame) -> Table:
     """A row per method: how much of the target's fine detail its images keep."""
-    scored = [method for method in rows_of(material.scores) if (rows["method"] == method.name).any()]
+    scored = [method for method in material.methods if (rows["method"] == method.name).any()]
     if not scored:
         scored = [method_of(name) for name in dict.fromkeys(rows["method"])]
     names = [method.name for method in scored]

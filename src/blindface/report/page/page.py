@@ -10,9 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from blindface.params import OBJECTIVES, Objective
-from blindface.report import cards, facts
-from blindface.report.catalogue import DRAWS, PAPER, PAPER_METRICS, meaning_of
-from blindface.report.charts import (
+from blindface.report.durations import read_durations
+from blindface.report.figures.charts import (
     METRIC_MARGINS,
     SEVERITY_MARGINS,
     SEVERITY_SIZE,
@@ -22,36 +21,17 @@ from blindface.report.charts import (
     metric_size,
     terms_of,
 )
-from blindface.report.durations import read_durations
-from blindface.report.figures import METRICS_CAPTION, severity_panels, title_of
-from blindface.report.group_page import group_context
-from blindface.report.material import Material, hashes
-from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
-from blindface.report.scores import arrow, find, rows_of
-from blindface.report.style import LINE_MARGINS, LINE_SIZE, PALETTE, inline_svg, panels, role_of
-from blindface.report.summary import Findings, paragraph
-from blindface.report.table import Table
-
-DARK = {
-    "paper": "#15181c",
-    "ink": "#e9e7e3",
-    "muted": "#9aa1ab",
-    "line": "#343a42",
-    "blind": "#9aa0aa",
-    "objective1": "#76abed",
-    "objective2": "#e79b54",
-    "sequence": "#56bfae",
-    "parallel": "#d9a93f",
-    "classical": "#b8a48e",
-    "mae": "#e08bb4",
-    "other": "#bd93dd",
-    "step1": "#5fc3c8",
-    "step2": "#7fb2f0",
-    "step3": "#c3b5f5",
-    "good": "#6fcf84",
-    "bad": "#f2877f",
-}
-"""The palette of figures on a dark background, by the same names as `style.PALETTE`."""
+from blindface.report.figures.files import METRICS_CAPTION, model_title, severity_panels, title_of
+from blindface.report.figures.style import DARK, LINE_MARGINS, LINE_SIZE, PALETTE, inline_svg, panels, role_of
+from blindface.report.inputs.material import Material, hashes
+from blindface.report.inputs.paper import DRAWS, PAPER, PAPER_METRICS, meaning_of
+from blindface.report.inputs.scores import arrow, find
+from blindface.report.page import cards
+from blindface.report.page.groups import group_context
+from blindface.report.text import facts
+from blindface.report.text.results import difference_table, other_protocol, per_image, same_protocol
+from blindface.report.text.summary import Findings, paragraph
+from blindface.report.text.table import Table
 
 
 def write_page(material: Material, findings: Findings, photographs: bool, commit: str | None) -> str:
@@ -82,7 +62,7 @@ def write_page(material: Material, findings: Findings, photographs: bool, commit
         "groups": group_context(material),
         "examples": cards.example_groups(material) if photographs else [],
         "side_by_side": cards.side_by_side_groups(material) if photographs else [],
-        "progressive": cards.step_groups(material) if photographs else [],
+        "steps": cards.step_groups(material) if photographs else [],
         "degradations": cards.degradation_groups(material) if photographs else [],
         **_provenance(material, photographs, commit),
     }
@@ -97,10 +77,10 @@ def _tables(material: Material, findings: Findings) -> dict[str, Any]:
             protocols.setdefault(name, (metric.label, name, meaning_of(name), metric.protocol))
     tables: dict[str, Table | None] = {"same": None, "other": None, "images": None}
     if scores:
-        tables = {"same": same_protocol(scores), "other": other_protocol(scores), "images": per_image(scores)}
+        tables = {"same": same_protocol(material), "other": other_protocol(material), "images": per_image(material)}
     return {
         "tables": tables | {"differences": difference_table(findings.differences)},
-        "methods": [(method.label, method.what, material.chosen(method.name)) for method in rows_of(scores)],
+        "methods": [(method.label, method.what, material.chosen(method.name)) for method in material.methods],
         "protocols": list(protocols.values()),
     }
 
@@ -108,13 +88,13 @@ def _tables(material: Material, findings: Findings) -> dict[str, Any]:
 def _charts(material: Material) -> dict[str, Any]:
     return {
         "metric_charts": _metric_charts(material) if material.scores else [],
-        "convergence": [(title_of(name), _convergence(material, name)) for name in OBJECTIVES],
+        "convergence": [(model_title(name), _convergence(material, name)) for name in material.models],
         "severity": [_severity(material, name) for name in OBJECTIVES],
     }
 
 
 def _metric_charts(material: Material) -> list[Markup]:
-    methods, charts = rows_of(material.scores), []
+    methods, charts = material.methods, []
     for metric in PAPER_METRICS:
         figure, (axes,) = panels(1, 1, metric_size(methods), METRIC_MARGINS)
         name = find(material.scores, metric.same, metric.kin)
@@ -123,13 +103,13 @@ def _metric_charts(material: Material) -> list[Markup]:
     return charts
 
 
-def _convergence(material: Material, objective: Objective) -> list[Markup]:
+def _convergence(material: Material, model: str) -> list[Markup]:
     charts: list[Markup] = []
-    history = material.history.get(objective)
+    history = material.history.get(model)
     for term, title in terms_of(history) if history is not None else []:
         figure, (axes,) = panels(1, 1, LINE_SIZE, LINE_MARGINS)
         draw_term(axes, history, term, title)
-        charts.append(Markup(inline_svg(figure, f"c-{objective}-{term}", f"{title} by epoch, {title_of(objective)}")))
+        charts.append(Markup(inline_svg(figure, f"c-{model}-{term}", f"{title} by epoch, {model_title(model)}")))
     return charts
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from blindface.base.randomness import generator
 from blindface.params import DegradationParams
-from blindface.report.catalogue import DRAWS
+from blindface.report.inputs.paper import DRAWS
 
 SMALL = 10
 """Fewer images than this in a bin are marked as few."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from blindface.base.errors import InputError
 from blindface.base.files import read_json, sha256_file
 from blindface.base.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
-from blindface.report.catalogue import ALWAYS, Method, method_of, rows
-from blindface.report.scores import Scores, read_scores
+from blindface.report.inputs.scores import Scores, read_scores
+from blindface.restoration.methods import Method, chosen_methods, in_order, lead_of, method_of
 from blindface.tracking import TrackedRun, read_note
 
 
@@ -28,6 +28,7 @@ from blindface.tracking import TrackedRun, read_note
 class Sources:
     """The report's input files by what they are; any of them may be absent. `pairs` are those of the test part.
 
+    By objective: `pairs`; by method: `restored`; by model: `models` (folders) and `steps`.
     `benchmarks` is the folder where Snakemake keeps how long each job took.
     """
 
@@ -50,7 +51,7 @@ class Sources:
 
 @dataclass
 class Material:
-    """What was read. Frames are keyed by method (`per_image`) or objective (`draws`, `history`, `runs`, `tracked`)."""
+    """What was read, by method (`scores`, `per_image`), objective (`draws`) or model (`history`, `runs`, `tracked`)."""
 
     sources: Sources
     scores: dict[str, Scores] = field(default_factory=dict)
@@ -86,9 +87,29 @@ class Material:
         """Whose inputs each external method saw."""
         return {method.name: method.objective for method in self.params.restore.external}
 
+    @property
+    def expected(self) -> list[str]:
+        """The rows that are missed where they are not scored; the optional ones are rows where they are."""
+        return list(chosen_methods((), getattr(self.params.train, "recipes", ("progressive",))))
+
+    @property
+    def methods(self) -> list[Method]:
+        """The rows of the table: those that are expected, and all others that are scored."""
+        return self.rows([*self.expected, *self.scores])
+
     def rows(self, names: Iterable[str]) -> list[Method]:
         """These methods in the order of the table."""
-        return rows(names, self.external)
+        return in_order(names, self.external)
+
+    def lead(self, objective: Objective) -> Method | None:
+        """The row that stands for an objective: among the scored ones, else among the expected."""
+        return lead_of(objective, self.scores) or lead_of(objective, self.expected)
+
+    @property
+    def models(self) -> list[str]:
+        """The models behind the expected rows, and all others that were given."""
+        expected = [model for name in self.expected for model in method_of(name).models]
+        return list(dict.fromkeys([*expected, *self.sources.models]))
 
     def chosen(self, method: str) -> str:
         """Which number of a method was chosen on the validation part, in words; empty if none was."""
@@ -109,15 +130,15 @@ class Material:
         column = {"target": "target", "blind": "blind", "restored": "image"}[kind]
         return self._read(self._file(kind, name), column, ids)
 
-    def steps(self, objective: str, ids: Sequence[str]) -> list[Image] | None:
+    def steps(self, model: str, ids: Sequence[str]) -> list[Image] | None:
         """Outputs of steps 1, 2, 3 at 32, 64, 128 px, or None."""
-        path = self.sources.steps.get(objective)
+        path = self.sources.steps.get(model)
         stacks = [self._read(path, column, ids) for column in ("step1", "step2", "step3")]
         return None if any(stack is None for stack in stacks) else [stack for stack in stacks if stack is not None]
 
-    def step_ids(self, objective: str) -> list[str]:
+    def step_ids(self, model: str) -> list[str]:
         """Ids whose progressive outputs are kept."""
-        path = self.sources.steps.get(objective)
+        path = self.sources.steps.get(model)
         return list(image_table.read_table(path)["id"]) if path is not None and path.exists() else []
 
     def test_ids(self) -> list[str]:
@@ -160,7 +181,9 @@ def gather(sources: Sources, photographs: bool = True) -> Material:
             material.lack(f"{path} is missing: nothing is shown by image for '{path.stem}'.")
     _note_missing_values(material)
     for objective in OBJECTIVES:
-        _read_objective(material, objective)
+        _read_pairs(material, objective)
+    for model in material.models:
+        _read_model(material, model)
     _read_data(material)
     if not (sources.subgroups and sources.subgroups.exists() and sources.groups and sources.groups.exists()):
         material.lack("No metrics by group of images: run blindface subgroups for the paper's critical issues.")
@@ -173,10 +196,10 @@ def _read_scores(material: Material) -> None:
     for path in material.sources.scores:
         if path.exists():
             scores = read_scores(path)
-            material.scores[scores.method] = replace(scores, objective=material.external.get(scores.method))
+            material.scores[scores.method] = scores
         else:
             material.lack(f"{path} is missing: the row '{path.stem}' has no numbers.")
-    absent = [method_of(name).label for name in ALWAYS if name not in material.scores]
+    absent = [method_of(name).label for name in material.expected if name not in material.scores]
     if absent:
         material.lack(f"No scores of {', '.join(absent)}.")
 
@@ -190,27 +213,30 @@ def _note_missing_values(material: Material) -> None:
         )
 
 
-def _read_objective(material: Material, objective: Objective) -> None:
-    sources = material.sources
-    pairs, model = sources.pairs.get(objective), sources.models.get(objective)
+def _read_pairs(material: Material, objective: Objective) -> None:
+    pairs = material.sources.pairs.get(objective)
     if pairs is not None and pairs.exists():
         material.draws[objective] = _unique(image_table.read_table(pairs), pairs)
     else:
         material.lack(f"No test pairs of {objective}: its degradations and blind images are not shown.")
-    history = model / "history.csv" if model is not None else None
+
+
+def _read_model(material: Material, model: str) -> None:
+    folder = material.sources.models.get(model)
+    history = folder / "history.csv" if folder is not None else None
     if history is not None and history.exists():
-        material.history[objective] = read_history(history)
+        material.history[model] = read_history(history)
     else:
-        material.lack(f"No training history of {objective}: its convergence is not shown.")
-    run = model / "run.json" if model is not None else None
+        material.lack(f"No training history of {model}: its convergence is not shown.")
+    run = folder / "run.json" if folder is not None else None
     if run is not None and run.exists():
         content = read_json(run)
-        material.runs[objective] = content if isinstance(content, dict) else {}
+        material.runs[model] = content if isinstance(content, dict) else {}
         note = read_note(run.parent)
         if note is not None:
-            material.tracked[objective] = note
+            material.tracked[model] = note
     else:
-        material.lack(f"No training record of {objective}: its device, duration and hashes are not shown.")
+        material.lack(f"No training record of {model}: its device, duration and hashes are not shown.")
 
 
 def read_history(path: Path) -> pd.DataFrame:
@@ -267,12 +293,13 @@ def _add_counts(known: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 def _note_missing_pictures(material: Material) -> None:
     restored = material.sources.restored
-    wanted = [method for method in material.rows([*ALWAYS, *restored]) if method.restores]
+    wanted = [method for method in material.rows([*material.expected, *restored]) if method.restores]
     absent = [m.label for m in wanted if m.name not in restored or not restored[m.name].exists()]
     if absent:
         material.lack(f"No restored images of {', '.join(absent)}.")
     steps = material.sources.steps
-    gone = [name for name in OBJECTIVES if name not in steps or not steps[name].exists()]
+    stepped = [method_of(name) for name in material.expected if method_of(name).steps]
+    gone = [m.label for m in stepped if m.models[0] not in steps or not steps[m.models[0]].exists()]
     if gone:
         material.lack(f"No outputs of the single steps of {', '.join(gone)}.")
 

@@ -9,11 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from blindface.report.analysis import SMALL, Bin
-from blindface.report.catalogue import DRAWS, PAPER_VALUES, Method, PaperMetric, method_of
-from blindface.report.material import numeric
-from blindface.report.scores import Scores, arrow
-from blindface.report.style import LINE_MARGINS, PALETTE, Margins, colour, label_ends, set_title
+from blindface.report.figures.style import LINE_MARGINS, PALETTE, Margins, colour, label_ends, set_title
+from blindface.report.inputs.analysis import SMALL, Bin
+from blindface.report.inputs.material import numeric
+from blindface.report.inputs.paper import DRAWS, PAPER_VALUES, PaperMetric
+from blindface.report.inputs.scores import Scores, arrow
+from blindface.restoration.methods import Method, method_of
 
 STEP_SIZES = {1: "32 px", 2: "64 px", 3: "128 px"}
 

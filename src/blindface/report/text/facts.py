@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blindface.params import OBJECTIVES
-from blindface.report.catalogue import SOURCES
-from blindface.report.material import Material
+from blindface.report.inputs.material import Material
+from blindface.report.inputs.paper import SOURCES
+from blindface.restoration.methods import method_of, objective_of
 
 Fact = tuple[str, str]
 
@@ -28,11 +28,6 @@ def run_facts(material: Material) -> list[Fact]:
     facts = [("Photographs", _photographs(material)), ("Split", _split(material)), ("Test images", _tested(material))]
     decay = f"moving average of the generator, decay {params.train.ema:g} per batch"
     facts.append(("Weights evaluated", decay if params.restore.weights == "ema" else "the generator's last weights"))
-    if params.restore.self_ensemble:
-        which = " and ".join(_label(name) for name in params.restore.self_ensemble)
-        sigma = params.restore.self_ensemble_sigma
-        fine = f" but for detail of brightness finer than a Gaussian of {sigma:g} px" if sigma else ""
-        facts.append(("Self-ensemble", f"{which}: the mean with the mirrored input's result, turned back{fine}"))
     facts.append(("16×16 blind images", f"enlarged by {INTERPOLATIONS[params.restore.display]} interpolation"))
     facts.append(("Epochs", _epochs(material)))
     seconds = {_label(name): float(run["seconds"]) for name, run in material.runs.items() if "seconds" in run}
@@ -85,10 +80,10 @@ def _epochs(material: Material) -> str:
     return ", ".join(texts) + ("" if set(done.values()) == {asked} else f" (asked for: {asked})")
 
 
-def _before(material: Material, objective: str) -> str:
+def _before(material: Material, model: str) -> str:
     """Where training began with a trained generator, whose epochs this run does not count."""
-    params = material.runs.get(objective, {}).get("params", {})
-    initial = params.get("train", {}).get(objective, {}).get("initial")
+    params = material.runs.get(model, {}).get("params", {})
+    initial = params.get("train", {}).get(objective_of(model), {}).get("initial")
     return f" after those of {Path(initial).name}" if initial else ""
 
 
@@ -101,8 +96,8 @@ def _tracked(material: Material) -> str:
     return ", ".join(runs) or "none is noted beside the models"
 
 
-def _label(objective: str) -> str:
-    return objective.replace("objective", "objective ")
+def _label(model: str) -> str:
+    return method_of(model).label
 
 
 def duration_text(seconds: float) -> str:
@@ -145,9 +140,9 @@ def caveats(material: Material) -> list[str]:
 
 
 def run_records(material: Material) -> list[tuple[str, list[Fact]]]:
-    """What the data check counted, and per objective what its run.json records: durations, device, hashes."""
+    """What the data check counted, and per model what its run.json records: durations, device, hashes."""
     records = [("Check of the data", _flatten(material.checked))] if material.checked else []
-    for name in OBJECTIVES:
+    for name in material.models:
         if name in material.runs:
             facts = [
                 (key, value)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from blindface.evaluation.statistics import paired_differences
-from blindface.report.catalogue import Method
-from blindface.report.material import Material
-from blindface.report.scores import rows_of
+from blindface.report.inputs.material import Material
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,10 @@ COLUMNS = ["method", "base", "metric", "images", "mean", "low95", "high95", "ver
 
 
 def differences(material: Material) -> list[Difference]:
-    """Every method against its blind input, then every other method against the model of the same objective."""
+    """Every method against its blind input, then every other one against the leading row of the same objective."""
     resamples, seed = material.params.evaluate.bootstrap, material.params.evaluate.seed
     result = []
-    for method, base in _compared(rows_of(material.scores)):
+    for method, base in _compared(material):
         own, other = material.per_image.get(method), material.per_image.get(base)
         if own is None or other is None or method not in material.scores:
             continue
@@ -53,14 +51,15 @@ def differences(material: Material) -> list[Difference]:
     return result
 
 
-def _compared(methods: Iterable[Method]) -> Iterator[tuple[str, str]]:
-    known = [method for method in methods if method.objective is not None and method.restores]
+def _compared(material: Material) -> Iterator[tuple[str, str]]:
+    known = [method for method in material.methods if method.objective is not None and method.restores]
     for method in known:
         if method.blind is not None:
             yield method.name, method.blind
     for method in known:
-        if method.objective is not None and method.name != method.objective:
-            yield method.name, method.objective
+        lead = material.lead(method.objective) if method.objective is not None else None
+        if lead is not None and method.name != lead.name:
+            yield method.name, lead.name
 
 
 def difference_frame(entries: Iterable[Difference]) -> pd.DataFrame:

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 
 from blindface.base.images import Image, resize
 from blindface.params import OBJECTIVES
-from blindface.report.analysis import mildest_to_strongest, random_ids
-from blindface.report.catalogue import DRAWS
-from blindface.report.material import Material
-from blindface.report.style import PALETTE
+from blindface.report.figures.style import PALETTE
+from blindface.report.inputs.analysis import mildest_to_strongest, random_ids
+from blindface.report.inputs.material import Material
+from blindface.report.inputs.paper import DRAWS
+from blindface.restoration.methods import BLIND, method_of, objective_of
 
 DPI = 160
 CELL = 256
@@ -86,21 +87,20 @@ def _column(stack: Image | None, count: int) -> list[Picture]:
 
 
 def examples(material: Material) -> Figure:
-    """Random test images: blind, objective 1, sequence, blind, objective 2, target."""
+    """Random test images: of each objective the blind ones and what its models make of them, then the targets."""
     ids = random_ids(
         material.test_ids(), min(material.params.report.examples, 8), material.params.report.seed, "figure"
     )
     if not ids:
         return nothing("no test images were given")
-    stacks = [
-        material.pictures("blind", "objective1", ids),
-        material.pictures("restored", "objective1", ids),
-        material.pictures("restored", "sequence", ids),
-        material.pictures("blind", "objective2", ids),
-        material.pictures("restored", "objective2", ids),
-        material.pictures("target", "", ids),
-    ]
-    heads = ["blind 16×16", "objective 1", "1, then 2", "blind 128×128", "objective 2", "original"]
+    columns: dict[str, Image | None] = {}
+    for objective in OBJECTIVES:
+        rows = [method for method in material.rows(material.expected) if method.objective == objective]
+        columns[method_of(BLIND[objective]).label] = material.pictures("blind", objective, ids)
+        for method in (method for method in rows if method.restores):
+            columns[method.label] = material.pictures("restored", method.name, ids)
+    columns["original"] = material.pictures("target", "", ids)
+    stacks, heads = list(columns.values()), list(columns)
     return montage(_strips(stacks, [str(number + 1) for number in range(len(ids))]), heads)
 
 
@@ -110,15 +110,15 @@ def _strips(stacks: Sequence[Image | None], sides: Sequence[str]) -> list[Strip]
     return [Strip(side, row) for side, row in zip(sides, zip(*columns, strict=True), strict=True)]
 
 
-def progressive(material: Material) -> Figure:
-    """Outputs of the steps for two images of each objective."""
+def steps(material: Material) -> Figure:
+    """Outputs of the steps for two images of each model that has them."""
     strips: list[Strip] = []
-    for objective in OBJECTIVES:
-        ids = material.step_ids(objective)[:2]
-        steps = material.steps(objective, ids)
-        if steps is not None:
-            blind, target = material.pictures("blind", objective, ids), material.pictures("target", "", ids)
-            strips += _strips([blind, *steps, target], [objective.replace("objective", "objective ")] * len(ids))
+    for model in material.sources.steps:
+        ids = material.step_ids(model)[:2]
+        outputs = material.steps(model, ids)
+        if outputs is not None:
+            blind, target = material.pictures("blind", objective_of(model), ids), material.pictures("target", "", ids)
+            strips += _strips([blind, *outputs, target], [method_of(model).label] * len(ids))
     if not strips:
         return nothing("no outputs of the single steps were given")
     return montage(strips, ["blind", "step 1, 32 px", "step 2, 64 px", "step 3, 128 px", "original"])

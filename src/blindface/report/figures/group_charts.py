@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from blindface.report.catalogue import method_of
-from blindface.report.charts import draw_empty
-from blindface.report.groups import DETAIL, Groups, better_of, compared_methods, compared_metrics
-from blindface.report.material import Material
-from blindface.report.scores import arrow, label_of
-from blindface.report.style import LINE_MARGINS, PALETTE, Margins, add_key, colour, panels, set_title
+from blindface.report.figures.charts import draw_empty
+from blindface.report.figures.style import LINE_MARGINS, PALETTE, Margins, add_key, colour, panels, set_title
+from blindface.report.inputs.material import Material
+from blindface.report.inputs.scores import arrow, label_of
+from blindface.report.text.groups import DETAIL, Groups, better_of, compared_methods, compared_metrics
+from blindface.restoration.methods import method_of
 from blindface.subgroups.kinds import ISSUES
 
 MARGINS: Margins = (2.1, 0.2, 0.32, 0.35)
@@ -124,7 +124,7 @@ def _mark(axes: Axes, row: pd.Series, height: float, tint: str) -> None:
     face = PALETTE["paper"] if row["small"] else tint
     axes.plot(row["mean"], height, "o", markersize=5, markerfacecolor=face, markeredgecolor=tint, zorder=3)
     if pd.notna(row["gain"]) and not str(row["metric"]).startswith("detail"):
-        axes.plot(row["mean"] - row["gain"], height, "|", markersize=7, markeredgecolor=PALETTE["blind"], zorder=2)
+        axes.plot(row["mean"] - row["gain"], height, "|", markersize=7, markeredgecolor=PALETTE["blind1"], zorder=2)
 
 
 def key_of(groups: Groups) -> list[tuple[str, str]]:

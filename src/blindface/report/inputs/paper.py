@@ -1,84 +1,15 @@
-"""What the table compares: the methods, the paper's metrics, and the paper's numbers with their source."""
+"""The columns of the paper's table, its numbers with their source, and what the report calls things."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-
-from blindface.params import Objective
 
 PAPER = (
     "Golan & Zoppellari, Simulating Real-World Challenges: Blind Face Restoration and Upscaling "
     "(University of Padova), table of results on LFW"
 )
 """Where `PAPER_VALUES` were read."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """One row: its name in file names, its label, the objective whose inputs it sees, the row it starts from.
-
-    `what` says in plain words what it is.
-    """
-
-    name: str
-    label: str
-    objective: Objective | None
-    blind: str | None
-    what: str = "what another program made of our blind images"
-
-    @property
-    def restores(self) -> bool:
-        """False for the blind inputs themselves."""
-        return self.name != self.blind
-
-    @property
-    def baseline(self) -> bool:
-        """Whether it is there to be compared with, not for its own sake."""
-        return self.name.rstrip("12") in ("blind", "classical", "mae")
-
-
-CLASSICAL = "a denoiser without learning (non-local means), enlarged by Lanczos; its strength is chosen on other images"
-PARALLEL = "objective 2 blended with objective 1 on the reduced image; the blend is chosen on other images"
-
-METHODS = (
-    Method("blind1", "blind 16×16", "objective1", "blind1", "the degraded image itself, enlarged to 128×128"),
-    Method("classical1", "classical, 16×16", "objective1", "blind1", CLASSICAL),
-    Method("mae1", "objective 1, MAE only", "objective1", "blind1", "the same generator, trained for pixels alone"),
-    Method("objective1", "objective 1", "objective1", "blind1", "the model that makes 128×128 pixels out of 16×16"),
-    Method("sequence", "sequence: 1, then 2", "objective1", "blind1", "objective 1's output through objective 2"),
-    Method("blind2", "blind 128×128", "objective2", "blind2", "the degraded image itself"),
-    Method("classical2", "classical, 128×128", "objective2", "blind2", CLASSICAL),
-    Method("mae2", "objective 2, MAE only", "objective2", "blind2", "the same generator, trained for pixels alone"),
-    Method("objective2", "objective 2", "objective2", "blind2", "the model that restores images of 128×128"),
-    Method("parallel", "parallel: 2 with 1", "objective2", "blind2", PARALLEL),
-)
-"""Every method of ours, in the order of the table."""
-
-ALWAYS = ("blind1", "objective1", "sequence", "blind2", "objective2")
-"""The methods that are missed where they are not scored; the others are rows where they are."""
-
-
-def method_of(name: str, external: Mapping[str, Objective] = MappingProxyType({})) -> Method:
-    """The known method of that name, or an external one, by whose inputs it saw where that is known."""
-    objective = external.get(name)
-    blind = f"blind{objective[-1]}" if objective else None
-    return next((method for method in METHODS if method.name == name), Method(name, name, objective, blind))
-
-
-def rows(names: Iterable[str], external: Mapping[str, Objective] = MappingProxyType({})) -> list[Method]:
-    """The methods of these names in the order of the table: by the inputs they saw, ours before external ones."""
-    known = [method.name for method in METHODS]
-
-    def place(method: Method) -> tuple[str, int, str]:
-        return (
-            method.objective or "unknown",
-            known.index(method.name) if method.name in known else len(known),
-            method.name,
-        )
-
-    return sorted((method_of(name, external) for name in dict.fromkeys(names)), key=place)
 
 
 @dataclass(frozen=True)
@@ -127,9 +58,9 @@ def _row(*texts: str) -> dict[str, PaperValue]:
 
 PAPER_VALUES: Mapping[str, Mapping[str, PaperValue]] = {
     "blind1": _row("20.1 ± 0.2", "0.59 ± 0.01", "0.818 ± 0.002", "0.468 ± 0.003", "16.78 ± 0.05", "240 ± 4"),
-    "objective1": _row("20.6 ± 0.3", "0.65 ± 0.01", "0.862 ± 0.004", "0.295 ± 0.006", "7.9 ± 0.3", "40 ± 2"),
+    "progressive1": _row("20.6 ± 0.3", "0.65 ± 0.01", "0.862 ± 0.004", "0.295 ± 0.006", "7.9 ± 0.3", "40 ± 2"),
     "blind2": _row("21.1 ± 0.7", "0.57 ± 0.03", "0.83 ± 0.02", "0.52 ± 0.03", "9.8 ± 0.5", "151 ± 14"),
-    "objective2": _row("22.0 ± 0.4", "0.64 ± 0.01", "0.862 ± 0.009", "0.31 ± 0.01", "6.8 ± 0.2", "35 ± 2"),
+    "progressive2": _row("22.0 ± 0.4", "0.64 ± 0.01", "0.862 ± 0.009", "0.31 ± 0.01", "6.8 ± 0.2", "35 ± 2"),
 }
 """The paper's numbers by our method name and the paper's metric; it has no row for the two models in sequence."""
 

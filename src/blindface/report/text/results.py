@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES, Method, PaperMetric, method_of
-from blindface.report.differences import Difference
-from blindface.report.scores import (
+from blindface.report.inputs.material import Material
+from blindface.report.inputs.paper import PAPER_METRICS, PAPER_VALUES, PaperMetric
+from blindface.report.inputs.scores import (
     Metric,
     Scores,
     arrow,
@@ -17,9 +17,10 @@ from blindface.report.scores import (
     interval,
     label_of,
     number,
-    rows_of,
 )
-from blindface.report.table import NOTHING, Cell, Column, Notes, Row, Table
+from blindface.report.text.differences import Difference
+from blindface.report.text.table import NOTHING, Cell, Column, Notes, Row, Table
+from blindface.restoration.methods import Method, method_of
 
 OF_SETS = ("fid", "frechet_", "psnr_batch")
 """Beginnings of the names of metrics that an image by itself does not have."""
@@ -47,9 +48,9 @@ def _interval_of_set(metric: Metric, places: int) -> str:
     return interval(metric.interval, places) if metric.image_mean is None else ""
 
 
-def same_protocol(scores: Mapping[str, Scores]) -> Table:
+def same_protocol(material: Material) -> Table:
     """Ours beside the paper's for every metric that follows the paper's protocol."""
-    columns: list[Column] = []
+    scores, columns = material.scores, list[Column]()
     fillers: list[Filler] = []
     for metric in PAPER_METRICS:
         name = find(scores, metric.same, metric.kin)
@@ -57,13 +58,13 @@ def same_protocol(scores: Mapping[str, Scores]) -> Table:
             continue
         group = f"{metric.label} {arrow(metric.better)}"
         columns += [Column(group, "ours", True), Column(group, "paper", False)]
-        fillers += [_ours(scores, name, OVER_BATCHES), _papers(metric)]
-    return _fill(scores, columns, fillers)
+        fillers += [_ours(material, name, OVER_BATCHES), _papers(metric)]
+    return _fill(material, columns, fillers)
 
 
-def other_protocol(scores: Mapping[str, Scores]) -> Table | None:
+def other_protocol(material: Material) -> Table | None:
     """Metrics of another backbone than the paper's, with the ratio to the blind row, all that can be compared."""
-    columns: list[Column] = []
+    scores, columns = material.scores, list[Column]()
     fillers: list[Filler] = []
     for metric in PAPER_METRICS:
         name = find(scores, metric.same, metric.kin)
@@ -73,13 +74,18 @@ def other_protocol(scores: Mapping[str, Scores]) -> Table | None:
         papers = f"{metric.label} {arrow(metric.better)}"
         columns += [Column(ours, "ours", True), Column(ours, "÷ blind", True)]
         columns += [Column(papers, "paper", False), Column(papers, "÷ blind", False)]
-        fillers += [_ours(scores, name, OVER_BATCHES), _our_ratio(scores, name), _papers(metric), _paper_ratio(metric)]
-    return _fill(scores, columns, fillers) if columns else None
+        fillers += [
+            _ours(material, name, OVER_BATCHES),
+            _our_ratio(scores, name),
+            _papers(metric),
+            _paper_ratio(metric),
+        ]
+    return _fill(material, columns, fillers) if columns else None
 
 
-def per_image(scores: Mapping[str, Scores]) -> Table | None:
+def per_image(material: Material) -> Table | None:
     """Means over images with the 95 % bootstrap interval, for every metric that has a value per image."""
-    known: dict[str, Metric] = {}
+    scores, known = material.scores, dict[str, Metric]()
     for score in scores.values():
         for name, metric in score.metrics.items():
             if metric.image_mean is not None or (metric.unavailable and not name.startswith(OF_SETS)):
@@ -87,7 +93,7 @@ def per_image(scores: Mapping[str, Scores]) -> Table | None:
     if not known:
         return None
     columns = [Column(f"{metric.label} {arrow(metric.better)}", "", True) for metric in known.values()]
-    return _fill(scores, columns, [_ours(scores, name, OVER_IMAGES) for name in known])
+    return _fill(material, columns, [_ours(material, name, OVER_IMAGES) for name in known])
 
 
 def difference_table(differences: Sequence[Difference]) -> Table | None:
@@ -110,11 +116,11 @@ def _difference(entry: Difference | None, places: int) -> Cell:
     return Cell(number(entry.mean, places, "+"), interval(entry.interval, places, "+"), verdict=entry.verdict)
 
 
-def _fill(scores: Mapping[str, Scores], columns: Sequence[Column], fillers: Sequence[Filler]) -> Table:
+def _fill(material: Material, columns: Sequence[Column], fillers: Sequence[Filler]) -> Table:
     notes = Notes()
     rows = [
-        Row(method.label, tuple(fill(method, notes) for fill in fillers), method.name == method.blind)
-        for method in rows_of(scores)
+        Row(method.label, tuple(fill(method, notes) for fill in fillers), not method.restores)
+        for method in material.methods
     ]
     return Table(tuple(columns), tuple(rows), tuple(notes.sentences))
 
@@ -129,11 +135,12 @@ def _look_up(scores: Mapping[str, Scores], method: Method, name: str | None) -> 
     return metric
 
 
-def _ours(scores: Mapping[str, Scores], name: str | None, reading: Reading) -> Filler:
+def _ours(material: Material, name: str | None, reading: Reading) -> Filler:
+    scores = material.scores
     metrics = {method: score.metrics[name] for method, score in scores.items() if name and name in score.metrics}
     column = {method: reading.value(metric) for method, metric in metrics.items()}
     places = decimals(column.values())
-    best = _best(rows_of(scores), column, next((metric.better for metric in metrics.values()), "higher"))
+    best = _best(material.methods, column, next((metric.better for metric in metrics.values()), "higher"))
 
     def cell(method: Method, notes: Notes) -> Cell:
         metric = _look_up(scores, method, name)
@@ -167,7 +174,7 @@ def _papers(metric: PaperMetric) -> Filler:
 
 def _our_ratio(scores: Mapping[str, Scores], name: str) -> Filler:
     def cell(method: Method, notes: Notes) -> Cell:
-        if method.blind is None or method.name == method.blind:
+        if method.blind is None or not method.restores:
             return Cell(NOTHING)
         own = _look_up(scores, method, name)
         base = _look_up(scores, method_of(method.blind), name)
@@ -181,7 +188,7 @@ def _our_ratio(scores: Mapping[str, Scores], name: str) -> Filler:
 def _paper_ratio(metric: PaperMetric) -> Filler:
     def cell(method: Method, notes: Notes) -> Cell:
         values = PAPER_VALUES.get(method.name)
-        if values is None or method.blind is None or method.name == method.blind:
+        if values is None or method.blind is None or not method.restores:
             return Cell(NOTHING)
         return Cell(f"{values[metric.name].mean / PAPER_VALUES[method.blind][metric.name].mean:.2f}")
 

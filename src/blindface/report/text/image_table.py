@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from blindface.base.files import write_text
-from blindface.report.material import Material
+from blindface.report.inputs.material import Material
 
 NAME = "per_image.csv"
 DIGITS = 5

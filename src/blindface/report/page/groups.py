@@ -6,11 +6,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from blindface.report.catalogue import method_of
-from blindface.report.group_charts import CAPTION, MARGINS, draw_panel, panels_of, short
-from blindface.report.groups import Groups, compared_methods, read_groups, sections
-from blindface.report.material import Material
-from blindface.report.style import inline_svg, panels
+from blindface.report.figures.group_charts import CAPTION, MARGINS, draw_panel, panels_of, short
+from blindface.report.figures.style import inline_svg, panels, role_of
+from blindface.report.inputs.material import Material
+from blindface.report.text.groups import Groups, compared_methods, read_groups, sections
+from blindface.restoration.methods import method_of
 
 
 def group_context(material: Material) -> dict[str, Any] | None:
@@ -24,7 +24,7 @@ def group_context(material: Material) -> dict[str, Any] | None:
         "small": groups.notes["small"],
         "equation": groups.notes["equation"],
         "caption": CAPTION,
-        "key": [(method_of(name).label, name) for name in compared_methods(groups)],
+        "key": [(method_of(name).label, role_of(name)) for name in compared_methods(groups)],
         "sections": [
             {
                 "issue": section.issue,

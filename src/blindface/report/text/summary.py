@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blindface.params import OBJECTIVES, Objective
-from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES, SOURCES, PaperMetric, method_of
-from blindface.report.differences import Difference, differences
-from blindface.report.material import Material
-from blindface.report.scores import decimals, find, label_of
+from blindface.params import OBJECTIVES
+from blindface.report.inputs.material import Material
+from blindface.report.inputs.paper import PAPER_METRICS, PAPER_VALUES, SOURCES, PaperMetric
+from blindface.report.inputs.scores import decimals, find, label_of
+from blindface.report.text.differences import Difference, differences
+from blindface.restoration.methods import Method
 
 PIXELS, LOOKS = PAPER_METRICS[0], PAPER_METRICS[3]
 """The two metrics of the opening: how near the pixels are, and how alike the images look."""
@@ -31,12 +32,12 @@ PHRASES = {
 
 @dataclass(frozen=True)
 class Change:
-    """What restoring does to one metric of one objective: the blind images' number, the restored ones', the verdict.
+    """What an objective's leading row does to one metric: the blind images' number, the restored ones', the verdict.
 
     `paper` holds the paper's two numbers where ours follow its protocol.
     """
 
-    objective: Objective
+    method: Method
     metric: PaperMetric
     label: str
     before: str
@@ -67,33 +68,31 @@ def find_out(material: Material) -> Findings:
 def changes(material: Material, found: Sequence[Difference]) -> list[Change]:
     """For each objective PSNR and LPIPS from the blind image to the restored one, as far as there are numbers."""
     result = []
-    for objective in OBJECTIVES:
+    for lead in filter(None, map(material.lead, OBJECTIVES)):
         for metric in (PIXELS, LOOKS):
-            change = _change(material, objective, metric, found)
+            change = _change(material, lead, metric, found)
             if change is not None:
                 result.append(change)
     return result
 
 
-def _change(
-    material: Material, objective: Objective, metric: PaperMetric, found: Sequence[Difference]
-) -> Change | None:
-    blind = str(method_of(objective).blind)
+def _change(material: Material, lead: Method, metric: PaperMetric, found: Sequence[Difference]) -> Change | None:
+    blind, own = str(lead.blind), lead.name
     name = find(material.scores, metric.same, metric.kin)
-    values = [_value(material, row, name) for row in (blind, objective)]
+    values = [_value(material, row, name) for row in (blind, own)]
     if name is None or values[0] is None or values[1] is None:
         return None
     places = decimals(values)
     same = name in metric.same
     return Change(
-        objective=objective,
+        method=lead,
         metric=metric,
         label=metric.label if same else label_of(material.scores, name),
         before=f"{values[0]:.{places}f}",
         after=f"{values[1]:.{places}f}",
-        verdict=_verdict(objective, blind, name.removesuffix("_batch"), values[1] - values[0], found),
-        paper=(PAPER_VALUES[blind][metric.name].parts[0], PAPER_VALUES[objective][metric.name].parts[0])
-        if same
+        verdict=_verdict(own, blind, name.removesuffix("_batch"), values[1] - values[0], found),
+        paper=(PAPER_VALUES[blind][metric.name].parts[0], PAPER_VALUES[own][metric.name].parts[0])
+        if same and own in PAPER_VALUES
         else None,
     )
 
@@ -139,12 +138,10 @@ def _what_came_out(found: Sequence[Change]) -> list[str]:
     if not found:
         return ["Nothing can be said about the outcome: no scores of the two models and their blind inputs were given."]
     sentences = []
-    for objective in OBJECTIVES:
-        own = [change for change in found if change.objective == objective]
-        if own:
-            number = objective.removeprefix("objective")
-            joint = " and " if len({change.verdict for change in own}) == 1 else ", but "
-            sentences.append(f"Objective {number} {joint.join(_clauses(own))}.")
+    for method in dict.fromkeys(change.method for change in found):
+        own = [change for change in found if change.method == method]
+        joint = " and " if len({change.verdict for change in own}) == 1 else ", but "
+        sentences.append(f"{method.label[0].upper()}{method.label[1:]} {joint.join(_clauses(own))}.")
     return sentences
 
 
@@ -159,8 +156,7 @@ def _clauses(own: Sequence[Change]) -> list[str]:
 
 def _what_the_paper_says(found: Sequence[Change]) -> list[str]:
     texts = [
-        f"{change.metric.label} {change.paper[0]} → {change.paper[1]}{change.unit} for objective "
-        f"{change.objective.removeprefix('objective')}"
+        f"{change.metric.label} {change.paper[0]} → {change.paper[1]}{change.unit} for {change.method.label}"
         for change in found
         if change.paper is not None
     ]

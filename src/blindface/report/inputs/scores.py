@@ -10,8 +10,6 @@ from typing import Any
 
 from blindface.base.errors import InputError
 from blindface.base.files import read_json
-from blindface.params import Objective
-from blindface.report.catalogue import ALWAYS, Method, rows
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of one method; `objective` says whose inputs an external method saw."""
+    """The scores of one method."""
 
     method: str
     images: int
@@ -44,7 +42,6 @@ class Scores:
     metrics: Mapping[str, Metric]
     backbones: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
-    objective: Objective | None = None
 
 
 def read_scores(path: Path) -> Scores:
@@ -83,12 +80,6 @@ def _metric(name: str, values: Mapping[str, Any]) -> Metric:
 
 def _number(value: Any) -> float | None:
     return None if value is None or not math.isfinite(float(value)) else float(value)
-
-
-def rows_of(scores: Mapping[str, Scores]) -> list[Method]:
-    """The methods of the table: those that are always there, and all others that are scored."""
-    external = {name: score.objective for name, score in scores.items() if score.objective is not None}
-    return rows([*ALWAYS, *scores], external)
 
 
 def find(scores: Mapping[str, Scores], names: Sequence[str], prefixes: Sequence[str] = ()) -> str | None:

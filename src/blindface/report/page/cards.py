@@ -14,12 +14,13 @@ from PIL import Image as Pillow
 
 from blindface.base.images import Image
 from blindface.params import OBJECTIVES, Objective
-from blindface.report.analysis import Example, choose_examples, mildest_to_strongest, random_ids, relative
-from blindface.report.catalogue import DRAWS
-from blindface.report.figures import title_of
-from blindface.report.material import Material
-from blindface.report.montage import draw_text
-from blindface.report.scores import Scores, decimals, label_of
+from blindface.report.figures.files import model_title, title_of
+from blindface.report.figures.montage import draw_text
+from blindface.report.inputs.analysis import Example, choose_examples, mildest_to_strongest, random_ids, relative
+from blindface.report.inputs.material import Material
+from blindface.report.inputs.paper import DRAWS
+from blindface.report.inputs.scores import Scores, decimals, label_of
+from blindface.restoration.methods import objective_of
 
 FURTHER_EXAMPLES = 4
 STEP_EXAMPLES = 3
@@ -67,12 +68,12 @@ def example_groups(material: Material) -> list[dict[str, Any]]:
         frame = material.per_image.get(method.name)
         if frame is None:
             frame = pd.DataFrame({"id": material.test_ids()})
-        if method.name != method.objective:
+        if not method.lead:
             count = min(count, FURTHER_EXAMPLES)
         chosen = choose_examples(frame, count, material.params.report.seed, method.name)
         cards = _cards(material, method.name, method.objective, chosen)
         if cards:
-            title = title_of(method.name) if method.name in OBJECTIVES else method.label
+            title = model_title(method.name) if method.lead else method.label
             groups.append({"name": method.name, "title": title, "cards": cards})
     return groups
 
@@ -134,15 +135,15 @@ def side_by_side_groups(material: Material) -> list[dict[str, Any]]:
         stacks = {label: stack for label, stack in restored.items() if stack is not None}
         if len(stacks) > 1:
             blind, target = material.pictures("blind", objective, ids), material.pictures("target", "", ids)
-            groups.append(_strips(objective, {"blind": blind, **stacks, "original": target}, len(ids)))
+            groups.append(_strips(title_of(objective), {"blind": blind, **stacks, "original": target}, len(ids)))
     return groups
 
 
-def _strips(objective: str, stacks: Mapping[str, Image | None], count: int) -> dict[str, Any]:
+def _strips(title: str, stacks: Mapping[str, Image | None], count: int) -> dict[str, Any]:
     """Rows of pictures under their heads; `small` marks stacks that are shown in whole pixels."""
     columns = [_uris(stack, count) for stack in stacks.values()]
     return {
-        "title": title_of(objective),
+        "title": title,
         "heads": list(stacks),
         "small": [stack is not None and stack.shape[1] < 128 for stack in stacks.values()],
         "rows": list(zip(*columns, strict=True)),
@@ -150,17 +151,17 @@ def _strips(objective: str, stacks: Mapping[str, Image | None], count: int) -> d
 
 
 def step_groups(material: Material) -> list[dict[str, Any]]:
-    """Per objective the outputs of the three steps, between the blind image and the original."""
+    """Per model the outputs of the three steps, between the blind image and the original."""
     groups = []
-    for objective in OBJECTIVES:
-        ids = material.step_ids(objective)[:STEP_EXAMPLES]
-        steps = material.steps(objective, ids)
+    for model in material.sources.steps:
+        ids = material.step_ids(model)[:STEP_EXAMPLES]
+        steps = material.steps(model, ids)
         if steps is None:
             continue
-        stacks = {"blind": material.pictures("blind", objective, ids)}
+        stacks = {"blind": material.pictures("blind", objective_of(model), ids)}
         stacks |= zip(("step 1, 32 px", "step 2, 64 px", "step 3, 128 px"), steps, strict=True)
         stacks["original"] = material.pictures("target", "", ids)
-        groups.append(_strips(objective, stacks, len(ids)))
+        groups.append(_strips(model_title(model), stacks, len(ids)))
     return groups
 
 

@@ -14,27 +14,23 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from blindface.base.files import write_bytes
+from blindface.restoration.methods import METHODS, OTHERS
 
-PALETTE = {
-    "paper": "#fdfcfa",
-    "ink": "#1d2126",
-    "muted": "#69707a",
-    "line": "#d9d6d0",
-    "blind": "#70757f",
-    "objective1": "#2c64a6",
-    "objective2": "#b3590e",
-    "sequence": "#1a7a6d",
-    "parallel": "#9a6a00",
-    "classical": "#6b5b4b",
-    "mae": "#a03a6b",
-    "other": "#7c4d9e",
-    "step1": "#28797e",
-    "step2": "#2d66b0",
-    "step3": "#3a2a78",
-    "good": "#1c7431",
-    "bad": "#b3261e",
+COLOURS = {
+    "paper": ("#fdfcfa", "#15181c"),
+    "ink": ("#1d2126", "#e9e7e3"),
+    "muted": ("#69707a", "#9aa1ab"),
+    "line": ("#d9d6d0", "#343a42"),
+    **{name: method.colour for name, method in METHODS.items()},
+    "other": OTHERS,
+    "step1": ("#28797e", "#5fc3c8"),
+    "step2": ("#2d66b0", "#7fb2f0"),
+    "step3": ("#3a2a78", "#c3b5f5"),
+    "good": ("#1c7431", "#6fcf84"),
+    "bad": ("#b3261e", "#f2877f"),
 }
-"""Colours by role. The page gives each of them a second value for dark backgrounds, by name."""
+"""Colours by role, on light and on dark ground; a method of ours is a role of its own."""
+PALETTE, DARK = ({role: pair[ground] for role, pair in COLOURS.items()} for ground in (0, 1))
 
 STYLE: Mapping[str, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -81,12 +77,12 @@ LINE_MARGINS: Margins = (0.46, 0.56, 0.3, 0.46)
 
 
 def role_of(method: str) -> str:
-    """The palette's name for a method: its own, that of its kind (blind1 is blind), or the one all others share."""
-    return next((name for name in (method, method.rstrip("12")) if name in PALETTE), "other")
+    """The palette's name for a method: its own, or the one that other people's share."""
+    return method if method in METHODS else "other"
 
 
 def colour(method: str) -> str:
-    """The colour of a method; blind inputs are grey, methods of others share one colour."""
+    """The colour of a method; other people's share one."""
     return PALETTE[role_of(method)]
 
 

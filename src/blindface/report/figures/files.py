@@ -1,11 +1,11 @@
 """The figures as files, PNG and SVG, under one folder.
 
     metrics                  every metric of every method, the paper's beside ours
-    convergence_<objective>  loss terms, critic's gap and validation PSNR over the epochs
+    convergence_<model>      loss terms, critic's gap and validation PSNR over the epochs
     severity_<objective>     PSNR and LPIPS by the strength of each degradation
     subgroups_<issue>        the paper's critical issues a to f, by group of images
-    examples                 blind, restored and target of both objectives and the sequence     (pictures of faces)
-    progressive              outputs of the three steps                                         (pictures of faces)
+    examples                 blind images, what each model makes of them, and targets           (pictures of faces)
+    steps                    outputs of the three steps                                         (pictures of faces)
     degradations             blind images from mild to strong with their drawn parameters       (pictures of faces)
 
 Every figure is always written, with the reason in it where it could not be drawn; pictures of faces only on request.
@@ -20,10 +20,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from blindface.params import OBJECTIVES, Objective
-from blindface.report import montage
-from blindface.report.analysis import Bin, by_strength, join_draws, ranking_metric
-from blindface.report.catalogue import DRAWS, PAPER_METRICS
-from blindface.report.charts import (
+from blindface.report.figures import montage
+from blindface.report.figures.charts import (
     METRIC_MARGINS,
     SEVERITY_MARGINS,
     SEVERITY_SIZE,
@@ -36,32 +34,31 @@ from blindface.report.charts import (
     metric_size,
     terms_of,
 )
-from blindface.report.group_charts import NAMES as GROUP_CHARTS
-from blindface.report.group_charts import issue_figure
-from blindface.report.groups import read_groups
-from blindface.report.material import Material
-from blindface.report.scores import find, label_of, rows_of
-from blindface.report.style import LINE_MARGINS, LINE_SIZE, add_key, colour, panels, save
+from blindface.report.figures.group_charts import NAMES as GROUP_CHARTS
+from blindface.report.figures.group_charts import issue_figure
+from blindface.report.figures.style import LINE_MARGINS, LINE_SIZE, add_key, colour, panels, save
+from blindface.report.inputs.analysis import Bin, by_strength, join_draws, ranking_metric
+from blindface.report.inputs.material import Material
+from blindface.report.inputs.paper import DRAWS, PAPER_METRICS
+from blindface.report.inputs.scores import find, label_of
+from blindface.report.text.groups import read_groups
+from blindface.restoration.methods import method_of, objective_of
 
-CHARTS = (
-    "metrics",
-    *(f"{kind}_{name}" for kind in ("convergence", "severity") for name in OBJECTIVES),
-    *GROUP_CHARTS,
-)
-PICTURES = ("examples", "progressive", "degradations")
-"""Names of the figures: without and with pictures of faces."""
+PICTURES = ("examples", "steps", "degradations")
+"""Names of the figures with pictures of faces."""
 
 
 def write_figures(material: Material, folder: Path, photographs: bool = True) -> None:
     """Write all figures; without photographs, pictures left by an earlier run are removed."""
     save(metrics_figure(material), folder, "metrics")
+    for model in material.models:
+        save(convergence_figure(material, model), folder, f"convergence_{model}")
     for objective in OBJECTIVES:
-        save(convergence_figure(material, objective), folder, f"convergence_{objective}")
         save(severity_figure(material, objective), folder, f"severity_{objective}")
     groups = read_groups(material.sources.subgroups, material.sources.groups)
     for name in GROUP_CHARTS:
         save(issue_figure(material, groups, name.removeprefix("subgroups_")), folder, name)
-    drawn = {"examples": montage.examples, "progressive": montage.progressive, "degradations": montage.degradations}
+    drawn = {"examples": montage.examples, "steps": montage.steps, "degradations": montage.degradations}
     for name, draw in drawn.items():
         if photographs:
             save(draw(material), folder, name)
@@ -78,7 +75,7 @@ def _empty(title: str, reason: str) -> Figure:
 
 def metrics_figure(material: Material) -> Figure:
     """Six panels, one per metric of the paper's table."""
-    methods = rows_of(material.scores)
+    methods = material.methods
     figure, axes = panels(len(PAPER_METRICS), 3, metric_size(methods), METRIC_MARGINS, METRICS_CAPTION)
     for panel, metric in zip(axes, PAPER_METRICS, strict=True):
         draw_metric(panel, material.scores, methods, metric, find(material.scores, metric.same, metric.kin))
@@ -88,21 +85,31 @@ def metrics_figure(material: Material) -> Figure:
 METRICS_CAPTION = "● ours, bar: ± one standard deviation over batches   ◇ the paper's, where the protocol is the same"
 
 
-def convergence_figure(material: Material, objective: Objective) -> Figure:
+def convergence_figure(material: Material, model: str) -> Figure:
     """One panel per term of the history."""
-    history = material.history.get(objective)
+    history = material.history.get(model)
     terms = [] if history is None else terms_of(history)
     if history is None or not terms:
-        return _empty(f"Convergence, {title_of(objective)}", "no training history was given")
-    figure, axes = panels(len(terms), 4, LINE_SIZE, LINE_MARGINS, f"{title_of(objective)}: training, a line per step")
+        return _empty(f"Convergence, {model_title(model)}", "no training history was given")
+    figure, axes = panels(len(terms), 4, LINE_SIZE, LINE_MARGINS, f"{model_title(model)}: training, a line per step")
     for panel, (term, title) in zip(axes, terms, strict=True):
         draw_term(panel, history, term, title)
     return figure
 
 
+SIZES = {"objective1": "16×16 to 128×128", "objective2": "128×128"}
+"""Sides of the images before and after, by objective."""
+
+
 def title_of(objective: str) -> str:
-    """A title: objective 1, with its sizes."""
-    return {"objective1": "Objective 1, 16×16 to 128×128", "objective2": "Objective 2, 128×128"}[objective]
+    """A title: Objective 1, with its sizes."""
+    return f"{objective.capitalize().replace('1', ' 1').replace('2', ' 2')}, {SIZES[objective]}"
+
+
+def model_title(model: str) -> str:
+    """A title: Progressive 1, with its sizes."""
+    label = method_of(model).label
+    return f"{label[0].upper()}{label[1:]}, {SIZES[objective_of(model)]}"
 
 
 Lines = dict[str, tuple[str, list[Bin]]]

@@ -1,7 +1,7 @@
 """A table of numbers with notes, built once and rendered twice: as Markdown here, as HTML by the template.
 
-`blindface.report.results` fills the report's tables. A number that could not be had reads `n/a` with the number of a
-note below the table.
+`blindface.report.text.results` fills the report's tables. A number that could not be had reads `n/a` with the number of
+a note below the table.
 """
 
 from __future__ import annotations
