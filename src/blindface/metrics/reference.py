@@ -28,7 +28,7 @@ class PyiqaMetric:
         try:
             import pyiqa
         except ImportError as error:
-            raise InputError("pyiqa is not installed: pip install 'blindface[paper]' (non-commercial use)") from error
+            raise InputError("pyiqa is not installed: pip install 'blindface[pyiqa]' (non-commercial use)") from error
         extra = {"pretrained_model_path": str(pristine)} if pristine else {}
         self.metric: Any = pyiqa.create_metric(name, device=device or torch.device("cpu"), **extra)
 
