@@ -66,7 +66,9 @@ class FlowRestorer(nn.Module):
         """
         total, squares = torch.zeros(()), torch.zeros(())
         for sample in range(samples):
-            image = self(blind, draw_noise(self.sampling.seed, ids, sample).to(blind.device)).clamp(-1, 1).double().cpu()
+            image = (
+                self(blind, draw_noise(self.sampling.seed, ids, sample).to(blind.device)).clamp(-1, 1).double().cpu()
+            )
             total, squares = total + image, squares + image.square()
         mean = total / samples
         return mean.float(), (squares / samples - mean.square()).clamp_min(0).sqrt().float()

@@ -36,6 +36,7 @@ class UNetRecipe(Recipe):
     def rate(self, place: float) -> float:
         """The learning rate at a position: up linearly, constant, down linearly to a share of itself."""
         params = self.params
+        place = min(place, params.epochs)
         rate = params.learning_rate * (min(1.0, place / params.warm_up) if params.warm_up else 1.0)
         return decayed(rate, params.learning_rate_decay, params.epochs, place, params.learning_rate_end)
 
