@@ -10,6 +10,7 @@ Unlike the Fréchet distance it is unbiased at any number of images. Libraries t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,8 +87,8 @@ def _block_sums(
 
 def _estimate(
     sums: Sequence[NDArray[np.float64]],
-    diagonals: Sequence[NDArray[np.float64]],
-    counts: Sequence[NDArray[np.intp]],
+    diagonals: Sequence[NDArray[Any]],
+    counts: Sequence[NDArray[Any]],
     kept: NDArray[np.bool_],
 ) -> float:
     """The distance of the rows whose group is kept: sums over x x, y y and x y by group."""
