@@ -36,4 +36,4 @@ rule data:
 
 rule models:
     input:
-        expand(rules.train.output.generator, objective=OBJECTIVES),
+        expand("data/models/{model}/generator.safetensors", model=MODELS),

@@ -105,21 +105,21 @@ def read_graph(root: Path) -> tuple[list[Made], dict[str, Any]]:
             with redirect_stdout(StringIO()):
                 asked.dag(DAGSettings(targets={TARGET})).summary()
             workflow = asked._workflow
-            return _describe(workflow.dag, root), workflow.globals["EXPERIMENT"].values
+            experiment = workflow.globals["EXPERIMENT"]
+            return _describe(workflow.dag, root, experiment.code_files), experiment.values
     finally:
         os.chdir(here)
 
 
-def _describe(dag: Any, root: Path) -> list[Made]:
+def _describe(dag: Any, root: Path, code_files: Mapping[str, tuple[Path, ...]]) -> list[Made]:
     @cache
     def objectives(job: Any) -> frozenset[str]:
         """The objectives whose pairs or models a job builds on."""
         own = job.wildcards_dict.get("objective")
         return frozenset({own} - {None}).union(*(objectives(needed) for needed in dag.dependencies[job]))
 
-    def relative(path: str) -> str:
-        # Source modules are named as seen from the working directory, made files below it.
-        return os.path.relpath(Path(path).resolve(), root.resolve()) if path.startswith("..") else path
+    def code(job: Any) -> tuple[str, ...]:
+        return tuple(path.relative_to(root).as_posix() for path in code_files[job.params.code])
 
     def outside(job: Any) -> tuple[str, ...]:
         # What another program restored is no file of the graph.
@@ -129,7 +129,7 @@ def _describe(dag: Any, root: Path) -> list[Made]:
         Made(
             rule=job.rule.name,
             rule_file=os.path.relpath(job.rule.snakefile, root),
-            inputs=tuple(relative(str(path)) for path in job.input) + outside(job),
+            inputs=tuple(str(path) for path in job.input) + code(job) + outside(job),
             outputs=tuple(str(path) for path in job.output),
             parameters=json.loads(job.params.get("slice", "{}")),
             objectives=objectives(job),
@@ -193,19 +193,19 @@ def parameter_names(slices: Iterable[Mapping[str, Mapping[str, Any]]], values: M
 
 
 def plots() -> list[dict[str, Any]]:
-    """What `dvc plots` shows: curves of both objectives by step of the generator, and the metrics as bars."""
+    """What `dvc plots` shows: curves of the paper's models by step of the generator, and the metrics as bars."""
     curves = [
         {
-            f"{title}, {objective}": {
+            f"{title}, {model}": {
                 "template": "steps",
                 "x": "epoch",
-                "y": {f"reports/plots/convergence_{objective}.csv": column},
+                "y": {f"reports/plots/convergence_{model}.csv": column},
                 "x_label": "epoch",
                 "y_label": label,
             }
         }
         for column, (title, label) in CURVES.items()
-        for objective in ("objective1", "objective2")
+        for model in ("progressive1", "progressive2")
     ]
     bars = {
         "template": "methods",

@@ -1,29 +1,18 @@
-"""What the Snakefile asks of Python: checked parameters, slices of them, and the modules behind each stage."""
+"""What the Snakefile asks of Python: checked parameters, slices of them, and the code behind each stage."""
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from blindface.base.code import deciding_files, digest_code
 from blindface.base.errors import BlindfaceError
-from blindface.params import RestoreParams, validate
+from blindface.params import validate
 from blindface.restoration.methods import Method, chosen_methods
-
-# A stage's parameters reach it by value, and its paths by the rule: these modules cannot change a result.
-NOT_FOLLOWED = (
-    "blindface.cli",
-    "blindface.cli.app",
-    "blindface.params",
-    "blindface.base.progress",
-    "blindface.tracking",
-    "blindface.base.version",
-)
 
 WEIGHTS_KEYS = {
     "landmarks": ("landmarks.backend", "landmarks.detector"),
@@ -33,9 +22,15 @@ WEIGHTS_KEYS = {
         "evaluate.frechet",
         "evaluate.identity",
         "evaluate.landmarks",
+        "evaluate.pyiqa",
         "landmarks.backend",
     ),
 }
+GRAPH_KEYS = {
+    "restore.methods": "decides which rows the graph has, and so which jobs there are",
+    "restore.external": "a row each, whose folder is read by import_external",
+}
+"""Parameters that reach no stage on purpose, and what they do instead; a test finds all others in a command."""
 BESIDE_TRAINING = ("track", "train.processes", "train.checkpoint_seconds", "train.checkpoints")
 
 
@@ -58,6 +53,8 @@ class Experiment:
     def __init__(self, config: Mapping[str, Any], root: str | Path, overlays: Sequence[str | Path] = ()) -> None:
         self.root = Path(root)
         self.source = self.root / "src"
+        # By the value of `code`, the files behind it: dvc.yaml names them.
+        self.code_files: dict[str, tuple[Path, ...]] = {}
         try:
             self.values = validate(config, "parameters").model_dump(mode="json")
         except BlindfaceError as error:
@@ -87,6 +84,10 @@ class Experiment:
             else:
                 result[block] = dict(self.values[block])
         return json.dumps(result)
+
+    def export_tracking(self) -> None:
+        """Set BLINDFACE_TRACK for the jobs' commands: where a run is tracked changes no number, so it is no param."""
+        os.environ["BLINDFACE_TRACK"] = self.slice("track")
 
     def folder_state(self) -> str:
         """What changes when the folder of photographs does; empty for other sources."""
@@ -148,35 +149,50 @@ class Experiment:
     @property
     def methods(self) -> dict[str, Method]:
         """The methods of ours that are asked for, by name, in the order of the table."""
-        return chosen_methods(RestoreParams.model_validate_json(json.dumps(self.values["restore"])))
+        return chosen_methods(self.values["restore"]["methods"], self.recipes)
+
+    @property
+    def recipes(self) -> list[str]:
+        """The recipes whose models are rows."""
+        return list(self.values["train"].get("recipes", ["progressive"]))
 
     @property
     def external(self) -> dict[str, dict[str, Any]]:
         """Other people's restorers by name."""
         return {entry["name"]: entry for entry in self.values["restore"]["external"]}
 
+    @property
+    def objectives(self) -> dict[str, str]:
+        """Whose blind images each row sees, ours and other people's."""
+        ours = {name: str(method.objective) for name, method in self.methods.items()}
+        return ours | {name: entry["objective"] for name, entry in self.external.items()}
+
+    def models(self, *rows: str) -> list[str]:
+        """The names of the models that these rows pass; other people's pass none of ours."""
+        passed = [model for row in rows if row in self.methods for model in self.methods[row].models]
+        return list(dict.fromkeys(passed))
+
     def restore_slice(self, method: str) -> str:
         """What one method reads, so that another one's settings leave it alone."""
-        keys = ["restore.batch_size"]
-        chosen = self.methods[method]
-        if chosen.models:
-            keys += ["restore.weights", "restore.self_ensemble", "restore.self_ensemble_sigma", "restore.device"]
-        if chosen.chosen:
-            keys += ["restore.criterion", "restore.blend" if chosen.models else "restore.strengths"]
-        if method == "parallel":
-            keys += ["pairs.reduction"]
-        return self.slice(*keys, "restore.display")
+        return self.slice(*self.methods[method].settings)
 
     def gpus(self, stage: str, of_use: bool = True) -> int:
         """GPUs that a job takes: one where the stage's device may be one and it is of use."""
         return int(of_use and self.values[stage]["device"] != "cpu")
 
-    def modules(self, stage: str) -> list[str]:
-        """Paths of the source modules that `blindface <stage>` imports, directly or not, relative to here.
+    def code(self, command: str, recipe: str | None = None, way: str | None = None) -> str:
+        """What changes when code does that decides the result of `blindface <command>`; recipe: which one it trains.
 
-        Snakemake compares them by content: an edit reruns the stages it touches and no others.
+        way: the module by which a method restores, which its declaration names. A value and no input files: Snakemake
+        would compare those by their place and with every comment.
         """
-        return [os.path.relpath(path) for path in imported_files(self.source, f"blindface.cli.{stage}")]
+        text = f"{way or command} {digest_code(command, recipe, self.source, way)[:16]}"
+        self.code_files[text] = deciding_files(command, recipe, self.source, way)
+        return text
+
+    def restore_code(self, method: str) -> str:
+        """The code that restores by one method: another way's module leaves it alone."""
+        return self.code("restore", way=self.methods[method].way)
 
 
 def folder_state(folder: str) -> str:
@@ -188,51 +204,3 @@ def folder_state(folder: str) -> str:
 
 def _other(objective: str) -> str:
     return "objective2" if objective == "objective1" else "objective1"
-
-
-@cache
-def imported_files(source: Path, module: str) -> tuple[Path, ...]:
-    """The files of a module of the package and of all it imports, by reading the import statements.
-
-    A data file beside a module (registry, template) counts where one of the modules names it.
-    """
-    found: dict[str, Path] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        path = _module_file(source, name)
-        if path is None or name in found or name in NOT_FOLLOWED or name.startswith("blindface.params."):
-            continue
-        found[name] = path
-        waiting += _imports(path, name)
-    files = set(found.values())
-    for folder in {path.parent for path in files} - {source / "blindface"}:
-        data = [file for file in folder.rglob("*") if file.is_file() and file.suffix not in (".py", ".pyc")]
-        text = "".join(path.read_text() for path in [*files, *data])
-        files |= {file for file in data if file.name in text}
-    return tuple(sorted(files))
-
-
-def _module_file(source: Path, name: str) -> Path | None:
-    stem = source.joinpath(*name.split("."))
-    for path in (stem / "__init__.py", stem.with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None
-
-
-def _imports(path: Path, name: str) -> list[str]:
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*parents, base]).rstrip(".")
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    wanted = [found for found in names if found.partition(".")[0] == "blindface"]
-    # Importing a.b.c runs a and a.b too.
-    return [".".join(found.split(".")[:depth]) for found in wanted for depth in range(1, found.count(".") + 2)]

@@ -32,7 +32,7 @@ def test_a_variant_trains_on_the_data_of_another_run_and_gets_its_row(first_run:
     (row,) = json.loads((tmp_path / "table.json").read_text())
     assert row["name"] == "without attention"
     assert row["metrics"]["PSNR ↑"] > 0
-    assert row["sha256"] != json.loads((first_run / "data/models/objective1/run.json").read_text())["weights_sha256"]
+    assert row["sha256"] != json.loads((first_run / "data/models/progressive1/run.json").read_text())["weights_sha256"]
     assert "| without attention |" in (tmp_path / "table.md").read_text()
     log = (tmp_path / "ablations/without-attention/snakemake.log").read_text()
     assert "3 of 3 steps (100%) done" in log  # train, restore, evaluate: the data is not made again

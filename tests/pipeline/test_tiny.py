@@ -18,8 +18,8 @@ def test_every_stage_leaves_its_files(first_run):
     for path in (
         "data/targets.parquet",
         "data/checked/objective1.json",
-        "data/models/objective1/generator.safetensors",
-        "data/models/objective2/history.csv",
+        "data/models/progressive1/generator.safetensors",
+        "data/models/progressive2/history.csv",
         "data/restored/sequence.parquet",
         "data/scores/blind2.json",
         "reports/metrics.md",
@@ -36,7 +36,7 @@ def test_every_stage_leaves_its_files(first_run):
 def test_without_weights_the_table_says_na_and_why(first_run):
     text = (first_run / "reports/metrics.md").read_text()
     assert "n/a" in text
-    scores = json.loads((first_run / "data/scores/objective1.json").read_text())["metrics"]
+    scores = json.loads((first_run / "data/scores/progressive1.json").read_text())["metrics"]
     assert scores["lpips_squeeze"]["unavailable"]
     assert scores["psnr_batch"]["batch_mean"] > 5
 

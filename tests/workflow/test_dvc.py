@@ -124,9 +124,9 @@ def test_a_queued_loss_weight_retrains_its_objective_and_what_follows(clone):
     clone.dvc("exp", "apply", "pixels")
     after = locked(clone)
     changed = {path.split("/")[2] for path in after if path.startswith("data/models") and after[path] != before[path]}
-    assert changed == {"objective2"}
+    assert changed == {"progressive2"}
     as_locked(clone)
-    record = json.loads((clone.folder / "data/models/objective2/run.json").read_text())
+    record = json.loads((clone.folder / "data/models/progressive2/run.json").read_text())
     assert "90.0, 90.0, 90.0" in json.dumps(record)
     nothing_to_do(clone)
 
@@ -134,16 +134,16 @@ def test_a_queued_loss_weight_retrains_its_objective_and_what_follows(clone):
 def test_experiments_are_shown_and_compared(clone):
     shown = clone.dvc("exp", "show", "--csv")
     assert "pixels" in shown
-    assert "reports/metrics.json:objective2.psnr" in shown or "objective2.psnr" in shown
+    assert "reports/metrics.json:progressive2.psnr" in shown or "progressive2.psnr" in shown
     difference = clone.dvc("exp", "diff", "first", "pixels", "--all", "--md")
-    assert "objective2.psnr" in difference
+    assert "progressive2.psnr" in difference
     changed = json.loads(clone.run("dvc", "params", "diff", "first", "--json").stdout)["params.yaml"]
     assert list(changed) == ["train.objective2.pixel.final"]
     metrics = json.loads(clone.run("dvc", "metrics", "diff", "first", "--json").stdout)["reports/metrics.json"]
-    assert {name.partition(".")[0] for name in metrics} <= {"objective2", "sequence", "parallel"}
+    assert {name.partition(".")[0] for name in metrics} <= {"progressive2", "sequence", "parallel"}
     clone.dvc("plots", "diff", "first", "--out", "compared")
     page = (clone.folder / "compared/index.html").read_text()
-    assert "Validation PSNR, objective2" in page
+    assert "Validation PSNR, progressive2" in page
     assert "Metrics of each method" in page
 
 

@@ -53,6 +53,14 @@ def test_rules_pass_lint(tmp_path):
     assert "Congratulations" in snakemake("--lint", directory=tmp_path).stderr
 
 
+def test_reading_the_graph_writes_nothing(tmp_path):
+    for words in (["-n", "data/split.csv"], ["--list-rules"], ["--summary", "data/split.csv"]):
+        snakemake("--cores", "1", *words, directory=tmp_path)
+        # what Snakemake itself keeps for its next start
+        written = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+        assert {name for name in written if not name.endswith((".snakemake.log", "latest.pkl"))} == set()
+
+
 def an_experiment(**changes) -> experiment.Experiment:
     return experiment.Experiment(changes, ROOT)
 
@@ -72,36 +80,6 @@ def test_degradation_is_a_parameter_of_training_only_when_drawn_anew():
     assert "pairs" not in json.loads(an_experiment().train_slice("objective1"))
     fresh = an_experiment(train={"degradation": "fresh"})
     assert json.loads(fresh.train_slice("objective1"))["pairs"]["objective1"]["u"] == 16
-
-
-def test_source_modules_are_found_by_their_imports():
-    source = ROOT / "src"
-    names = {path.relative_to(source).as_posix() for path in experiment.imported_files(source, "blindface.cli.split")}
-    assert {"blindface/cli/split.py", "blindface/split.py", "blindface/base/randomness.py"} <= names
-    assert not [name for name in names if "training" in name or "params" in name]
-
-
-def test_an_import_inside_a_function_counts(tmp_path):
-    package = tmp_path / "blindface"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "a.py").write_text("def f():\n    from blindface import b\n")
-    (package / "b.py").write_text("from . import c\n")
-    (package / "c.py").write_text("")
-    names = [path.name for path in experiment.imported_files(tmp_path, "blindface.a")]
-    assert names == ["__init__.py", "a.py", "b.py", "c.py"]
-
-
-def test_a_data_file_counts_where_a_module_names_it(tmp_path):
-    package = tmp_path / "blindface" / "page"
-    package.mkdir(parents=True)
-    (tmp_path / "blindface/__init__.py").write_text("")
-    (package / "__init__.py").write_text("TEMPLATE = 'page.html'")
-    (package / "page.html").write_text("{% include 'part.html' %}")
-    for name in ("part.html", "unused.html"):
-        (package / name).write_text("")
-    names = {path.name for path in experiment.imported_files(tmp_path, "blindface.page")}
-    assert names == {"__init__.py", "page.html", "part.html"}
 
 
 def test_a_metrics_network_touches_neither_landmarks_nor_training():
@@ -155,9 +133,9 @@ def test_mae_only_training_weighs_the_absolute_error_alone():
 @pytest.mark.parametrize(
     ("model", "name", "missing"),
     [
-        ("models/objective1.safetensors", "objective1", False),
-        ("models/nothing.safetensors", "objective1", True),
-        ("models/nothing.safetensors", "objective1.mae", False),
+        ("models/objective1.safetensors", "progressive1", False),
+        ("models/nothing.safetensors", "progressive1", True),
+        ("models/nothing.safetensors", "mae1", False),
     ],
 )
 def test_a_file_to_begin_with_is_read_from_the_projects_root_and_not_by_mae_training(tmp_path, model, name, missing):
@@ -174,7 +152,7 @@ def test_a_file_to_begin_with_is_read_from_the_projects_root_and_not_by_mae_trai
 
 def test_the_published_models_are_trained_on(tmp_path):
     overlays = ("config/light.yaml", "config/improved.yaml", "config/further.yaml")
-    models = [f"data/models/objective{number}/generator.safetensors" for number in (1, 2)]
+    models = [f"data/models/progressive{number}/generator.safetensors" for number in (1, 2)]
     result = snakemake("--cores", "8", "-n", "-p", "--configfile", *overlays, "--", *models, directory=tmp_path)
     assert jobs_of(result)["train"] == 2
     for number in (1, 2):
@@ -197,9 +175,10 @@ def test_a_file_to_begin_with_is_named_as_seen_from_the_working_directory(tmp_pa
 
 def test_a_method_reads_its_own_settings_only():
     before, after = an_experiment(), an_experiment(restore={"blend": [0.5], "methods": ["parallel"]})
-    assert before.restore_slice("objective1") == after.restore_slice("objective1")
+    assert before.restore_slice("progressive1") == after.restore_slice("progressive1")
     assert before.restore_slice("parallel") != after.restore_slice("parallel")
     assert "strengths" in before.restore_slice("classical2")
+    assert "display" not in before.restore_slice("parallel")
     assert json.loads(before.restore_slice("parallel"))["pairs"] == {"reduction": "linear"}
 
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.running import ROOT, environment, jobs_of, snakemake
-
-sys.path.insert(0, str(ROOT / "workflow"))
-
-from liveness import take_over
 
 MICRO = str(Path(__file__).parent / "micro.yaml")
 WORDS = ("--cores", "2", "--configfile", MICRO, "--", "data/split.csv")
@@ -49,34 +44,8 @@ def test_a_killed_run_goes_on_with_the_plain_command(tmp_path):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert second.returncode != 0
-    assert "cannot be locked" in second.stderr
-    assert list((state / "locks").glob("*.lock"))
-    again = snakemake(*WORDS, directory=tmp_path)
-    assert "an earlier run was killed" in again.stderr
+    assert "another run is alive" in second.stderr
+    assert "Traceback" not in second.stderr
+    snakemake(*WORDS, directory=tmp_path)
     assert (tmp_path / "data/split.csv").is_file()
     assert jobs_of(snakemake("-n", *WORDS, directory=tmp_path)) == {}
-    assert not list((state / "locks").glob("*.lock"))
-
-
-def test_the_lock_of_a_living_run_stays(tmp_path):
-    locks = tmp_path / ".snakemake/locks"
-    locks.mkdir(parents=True)
-    program = "import sys, pathlib, liveness; liveness.take_over(pathlib.Path('.')); "
-    program += "print('up', flush=True); sys.stdin.read()"
-    alive = subprocess.Popen(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env=environment() | {"PYTHONPATH": str(ROOT / "workflow")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        assert alive.stdout.readline() == b"up\n"
-        (locks / "0.input.lock").touch()
-        assert not take_over(tmp_path)
-        assert (locks / "0.input.lock").exists()
-    finally:
-        alive.kill()
-        alive.wait()
-    assert take_over(tmp_path, dry_run=True)
-    assert not (locks / "0.input.lock").exists()

@@ -8,7 +8,6 @@ rule check_data:
         skipped=rules.make_targets.output.skipped,
         landmarks=rules.detect_landmarks.output.landmarks,
         pairs=expand(rules.degrade.output.pairs, part=PARTS, allow_missing=True),
-        code=EXPERIMENT.modules("check"),
     output:
         checked="data/checked/{objective}.json",
     log:
@@ -21,6 +20,7 @@ rule check_data:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("check"),
         slice=lambda wildcards: EXPERIMENT.check_slice(wildcards.objective),
         pairs=lambda wildcards, input: " ".join(
             f"--pairs {path}" for path in input.pairs

@@ -1,11 +1,11 @@
-# What all rules share: checked parameters, their slices, and the source modules behind each stage.
+# What all rules share: checked parameters, their slices, and one run at a time.
+from blindface.restoration.methods import BLIND
 from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
-from liveness import take_over
+from one_run import hold
 
 prepare_environment(workflow.basedir)
-if workflow.is_main_process:
-    take_over(Path.cwd(), dry_run=workflow.dryrun)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
+EXPERIMENT.export_tracking()
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
 
@@ -13,11 +13,21 @@ PARTS = ["train", "validation", "test"]
 OWN = EXPERIMENT.methods
 EXTERNAL = EXPERIMENT.external
 METHODS = [*OWN, *EXTERNAL]
+# The models behind the rows.
+MODELS = EXPERIMENT.models(*OWN)
+STEPPED = EXPERIMENT.models(*(name for name in OWN if OWN[name].steps))
+
+
+onstart:
+    # Before the first job, and never on a dry run; jobs on a cluster read this file too.
+    if workflow.is_main_process:
+        hold(Path.cwd())
 
 
 wildcard_constraints:
     objective="|".join(OBJECTIVES),
     part="|".join(PARTS),
+    number="[12]",
     method="|".join(METHODS),
     stage="|".join(WEIGHTS_KEYS),
 

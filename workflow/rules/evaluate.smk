@@ -6,8 +6,8 @@ rule evaluate:
         restored="data/restored/{method}.parquet",
         targets=rules.make_targets.output.targets,
         landmarks=rules.detect_landmarks.output.landmarks,
+        pairs=lambda wildcards: f"data/pairs/{EXPERIMENT.objectives[wildcards.method]}/test.parquet",
         weights="data/weights/evaluate/manifest.json",
-        code=EXPERIMENT.modules("evaluate"),
     output:
         scores="data/scores/{method}.json",
         images="data/scores/{method}.parquet",
@@ -22,20 +22,17 @@ rule evaluate:
         mem_mb=memory,
         runtime="8h",
         gpu=EXPERIMENT.gpus("evaluate"),
-        # Not among the params: where a run is tracked changes no number.
-        tracking=EXPERIMENT.slice("track"),
     params:
+        code=EXPERIMENT.code("evaluate"),
         slice=EXPERIMENT.slice("evaluate", "landmarks", "-landmarks.score"),
         models=lambda wildcards: " ".join(
             f"--model data/models/{model}"
-            for method in [OWN.get(wildcards.method)]
-            if method
-            for model in method.models
+            for model in EXPERIMENT.models(wildcards.method)
         ),
     message:
         "Evaluating {wildcards.method}"
     shell:
-        "blindface evaluate --params {params.slice:q} --params {resources.tracking:q} {params.models}"
+        'blindface evaluate --params {params.slice:q} --params "$BLINDFACE_TRACK" {params.models}'
         " --method {wildcards.method} --restored {input.restored}"
-        " --targets {input.targets} --landmarks {input.landmarks} --weights {input.weights}"
+        " --targets {input.targets} --pairs {input.pairs} --landmarks {input.landmarks} --weights {input.weights}"
         " --images {output.images} --output {output.scores} 2>&1 | tee {log}"

@@ -2,8 +2,6 @@
 
 
 rule fetch_photographs:
-    input:
-        code=EXPERIMENT.modules("photographs"),
     output:
         # What was downloaded is write-protected; what can be made again in a moment is not.
         archive=(
@@ -22,6 +20,7 @@ rule fetch_photographs:
         mem_mb=memory,
         runtime="2h",
     params:
+        code=EXPERIMENT.code("photographs"),
         slice=EXPERIMENT.slice("fetch.source", "fetch.folder", "fetch.embedded"),
         # A photograph that was added to the folder, changed or removed asks for a new archive.
         folder=EXPERIMENT.folder_state(),
@@ -32,8 +31,6 @@ rule fetch_photographs:
 
 
 rule fetch_weights:
-    input:
-        code=EXPERIMENT.modules("weights"),
     output:
         # The files lie beside it. One manifest per stage that reads them: another metric must not retrain.
         manifest="data/weights/{stage}/manifest.json",
@@ -47,6 +44,7 @@ rule fetch_weights:
         mem_mb=memory,
         runtime="2h",
     params:
+        code=EXPERIMENT.code("weights"),
         slice=lambda wildcards: EXPERIMENT.weights_slice(wildcards.stage),
         mirror=EXPERIMENT.mirror,
     message:
@@ -58,7 +56,6 @@ rule fetch_weights:
 rule make_targets:
     input:
         archive=rules.fetch_photographs.output.archive,
-        code=EXPERIMENT.modules("targets"),
     output:
         targets="data/targets.parquet",
         skipped="data/skipped.csv",
@@ -73,6 +70,7 @@ rule make_targets:
         mem_mb=memory,
         runtime="1h",
     params:
+        code=EXPERIMENT.code("targets"),
         slice=EXPERIMENT.slice(
             "fetch.target_size",
             "fetch.interpolation",

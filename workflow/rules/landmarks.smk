@@ -7,7 +7,6 @@ rule detect_landmarks:
         split=rules.split.output.split,
         archive=rules.fetch_photographs.output.archive,
         weights="data/weights/landmarks/manifest.json",
-        code=EXPERIMENT.modules("landmarks"),
     output:
         landmarks="data/landmarks.parquet",
     log:
@@ -28,6 +27,7 @@ rule detect_landmarks:
             else 1
         ),
     params:
+        code=EXPERIMENT.code("landmarks"),
         slice=EXPERIMENT.slice("landmarks"),
     message:
         "Finding the facial landmarks"

@@ -5,7 +5,6 @@ rule degrade:
     input:
         targets=rules.make_targets.output.targets,
         split=rules.split.output.split,
-        code=EXPERIMENT.modules("pairs"),
     output:
         pairs="data/pairs/{objective}/{part}.parquet",
     log:
@@ -19,6 +18,7 @@ rule degrade:
         mem_mb=memory,
         runtime="1h",
     params:
+        code=EXPERIMENT.code("pairs"),
         slice=lambda wildcards: EXPERIMENT.pairs_slice(wildcards.objective),
     message:
         "Degrading the {wildcards.part} part for {wildcards.objective}"

@@ -4,11 +4,14 @@
 FIGURES = {
     "metrics": ("metrics", "both"),
     "examples": ("examples", "both"),
-    "progressive": ("progressive", "both"),
+    "steps": ("steps", "both"),
     "degradations": ("degradations", "both"),
+    **{f"convergence_{model}": ("convergence", model) for model in MODELS},
     **{
-        f"{kind}_{objective}": (kind, objective.replace("objective", "objective "))
-        for kind in ["convergence", "severity"]
+        f"severity_{objective}": (
+            "severity",
+            objective.replace("objective", "objective "),
+        )
         for objective in OBJECTIVES
     },
     **{
@@ -26,14 +29,17 @@ rule write_report:
         checked=expand(rules.check_data.output.checked, objective=OBJECTIVES),
         weights=expand(rules.fetch_weights.output.manifest, stage=WEIGHTS_KEYS),
         pairs=expand("data/pairs/{objective}/test.parquet", objective=OBJECTIVES),
-        models=expand(rules.train.output, objective=OBJECTIVES),
+        models=expand(
+            "data/models/{model}/{file}",
+            model=MODELS,
+            file=["generator.safetensors", "history.csv", "run.json"],
+        ),
         restored=expand("data/restored/{method}.parquet", method=METHODS),
-        steps=expand(rules.restore_steps.output.steps, objective=OBJECTIVES),
+        steps=expand("data/restored/{model}.steps.parquet", model=STEPPED),
         scores=expand(rules.evaluate.output.scores, method=METHODS),
         images=expand(rules.evaluate.output.images, method=METHODS),
         subgroups=rules.measure_subgroups.output.table,
         groups=rules.measure_subgroups.output.notes,
-        code=EXPERIMENT.modules("report"),
     output:
         table=report(
             "reports/metrics.md",
@@ -55,7 +61,7 @@ rule write_report:
                 "metrics",
                 "differences",
                 "severity",
-                *[f"convergence_{o}" for o in OBJECTIVES],
+                *[f"convergence_{model}" for model in MODELS],
             ],
         ),
         figures=[
@@ -78,6 +84,7 @@ rule write_report:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("report"),
         slice=EXPERIMENT.slice(
             "fetch",
             "split",
@@ -90,11 +97,9 @@ rule write_report:
             "report",
         ),
         files=lambda wildcards, input: " ".join(
-            [
-                f"--pairs {o}=data/pairs/{o}/test.parquet --steps {o}=data/restored/{o}.steps.parquet"
-                for o in OBJECTIVES
-            ]
-            + [f"--models {o}=data/models/{o}" for o in OBJECTIVES]
+            [f"--pairs {o}=data/pairs/{o}/test.parquet" for o in OBJECTIVES]
+            + [f"--steps {m}=data/restored/{m}.steps.parquet" for m in STEPPED]
+            + [f"--models {m}=data/models/{m}" for m in MODELS]
             + [f"--restored {m}=data/restored/{m}.parquet" for m in METHODS]
             + [f"--scores {path}" for path in input.scores]
             + [f"--images {path}" for path in input.images]

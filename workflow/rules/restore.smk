@@ -9,11 +9,11 @@ rule restore:
             "data/models/{model}/generator.safetensors",
             model=OWN[wildcards.method].models,
         ),
-        # A number of some methods is chosen on the validation part.
+        # A number of some methods is tuned on the validation part.
         validation=lambda wildcards: [
             f"data/pairs/{method.objective}/validation.parquet"
             for method in [OWN[wildcards.method]]
-            if method.chosen
+            if method.tuned
         ],
         # What its first model restores is another method's result already.
         begun=lambda wildcards: [
@@ -21,7 +21,6 @@ rule restore:
             for begins in [OWN[wildcards.method].begins]
             if begins
         ],
-        code=EXPERIMENT.modules("restore"),
     output:
         restored="data/restored/{method}.parquet",
     log:
@@ -37,10 +36,12 @@ rule restore:
         mem_mb=memory,
         runtime="4h",
         gpu=lambda wildcards: EXPERIMENT.gpus(
-            "restore", OWN[wildcards.method].needs_gpu
+            "restore", bool(OWN[wildcards.method].models)
         ),
     params:
+        code=lambda wildcards: EXPERIMENT.restore_code(wildcards.method),
         slice=lambda wildcards: EXPERIMENT.restore_slice(wildcards.method),
+        declared=lambda wildcards: OWN[wildcards.method].deciding,
         models=lambda wildcards, input: " ".join(
             [f"--model {path}" for path in input.models]
             + [f"--validation {path}" for path in input.validation]
@@ -56,8 +57,7 @@ rule restore:
 rule import_external:
     input:
         targets=rules.make_targets.output.targets,
-        pairs=lambda wildcards: f"data/pairs/{EXTERNAL[wildcards.method]['objective']}/test.parquet",
-        code=EXPERIMENT.modules("external"),
+        pairs=lambda wildcards: f"data/pairs/{EXPERIMENT.objectives[wildcards.method]}/test.parquet",
     output:
         restored="data/restored/{method}.parquet",
     log:
@@ -72,6 +72,7 @@ rule import_external:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("import-folder"),
         folder=lambda wildcards: EXTERNAL[wildcards.method]["folder"],
         state=lambda wildcards: EXPERIMENT.external_state(wildcards.method),
     message:
@@ -83,15 +84,14 @@ rule import_external:
 
 rule restore_steps:
     input:
-        pairs="data/pairs/{objective}/test.parquet",
-        model="data/models/{objective}/generator.safetensors",
-        code=EXPERIMENT.modules("restore"),
+        pairs="data/pairs/objective{number}/test.parquet",
+        model="data/models/progressive{number}/generator.safetensors",
     output:
-        steps="data/restored/{objective}.steps.parquet",
+        steps="data/restored/progressive{number}.steps.parquet",
     log:
-        "logs/restore_steps.{objective}.log",
+        "logs/restore_steps.progressive{number}.log",
     benchmark:
-        "logs/benchmarks/restore_steps.{objective}.tsv"
+        "logs/benchmarks/restore_steps.progressive{number}.tsv"
     conda:
         "../envs/blindface.yaml"
     resources:
@@ -99,15 +99,14 @@ rule restore_steps:
         runtime="30m",
         gpu=EXPERIMENT.gpus("restore"),
     params:
+        code=EXPERIMENT.code("restore-steps"),
         slice=EXPERIMENT.slice(
             "restore.weights",
-            "restore.self_ensemble",
-            "restore.self_ensemble_sigma",
             "restore.device",
             "report.examples",
         ),
     message:
-        "Keeping the three steps of a few examples of {wildcards.objective}"
+        "Keeping the three steps of a few examples of progressive{wildcards.number}"
     shell:
         "blindface restore-steps --params {params.slice:q} --model {input.model} --pairs {input.pairs}"
         " --output {output.steps} 2>&1 | tee {log}"

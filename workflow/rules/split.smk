@@ -4,7 +4,6 @@
 rule split:
     input:
         targets=rules.make_targets.output.targets,
-        code=EXPERIMENT.modules("split"),
     output:
         split="data/split.csv",
     log:
@@ -17,6 +16,7 @@ rule split:
         mem_mb=memory,
         runtime="10m",
     params:
+        code=EXPERIMENT.code("split"),
         slice=EXPERIMENT.slice("split"),
     message:
         "Splitting the photographs"

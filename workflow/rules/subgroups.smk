@@ -1,12 +1,9 @@
 # The paper's critical issues, measured: labels of the photographs, and metrics by group.
 
-BLIND = {"objective1": "blind1", "objective2": "blind2"}
-
 
 rule fetch_attributes:
     input:
         archive=rules.fetch_photographs.output.archive,
-        code=EXPERIMENT.modules("attributes"),
     output:
         attributes="data/attributes.parquet",
     log:
@@ -19,6 +16,7 @@ rule fetch_attributes:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("attributes"),
         slice=EXPERIMENT.slice(
             "fetch.source", "fetch.folder", "fetch.missing", "subgroups.attributes"
         ),
@@ -37,7 +35,6 @@ rule measure_subgroups:
         pairs=expand("data/pairs/{objective}/test.parquet", objective=OBJECTIVES),
         landmarks=rules.detect_landmarks.output.landmarks,
         attributes=rules.fetch_attributes.output.attributes,
-        code=EXPERIMENT.modules("subgroups"),
     output:
         table=report(
             "reports/subgroups.csv",
@@ -56,14 +53,14 @@ rule measure_subgroups:
         mem_mb=memory,
         runtime="30m",
     params:
+        code=EXPERIMENT.code("subgroups"),
         slice=EXPERIMENT.slice(
             "subgroups", "-subgroups.attributes", "evaluate.bootstrap", "evaluate.seed"
         ),
         files=" ".join(
             [f"--images {m}=data/scores/{m}.parquet" for m in METHODS]
-            + [f"--inputs {m}={OWN[m].objective}" for m in OWN]
-            + [f"--inputs {m}={EXTERNAL[m]['objective']}" for m in EXTERNAL]
-            + [f"--blind {o}={BLIND[o]}" for o in OBJECTIVES]
+            + [f"--inputs {m}={o}" for m, o in EXPERIMENT.objectives.items()]
+            + [f"--blind {o}={m}" for o, m in BLIND.items()]
             + [f"--pairs {o}=data/pairs/{o}/test.parquet" for o in OBJECTIVES]
         ),
     message:

@@ -23,7 +23,7 @@ def compare_command(
 ) -> None:
     """Write how much methods differ, image by image, with 95 % intervals: far narrower than two intervals apart.
 
-    Example: blindface compare --images data/scores/objective2.parquet --images theirs.parquet --external
+    Example: blindface compare --images data/scores/progressive2.parquet --images theirs.parquet --external
     theirs=objective2 --output differences.csv
     """
     from blindface.base.progress import say

@@ -27,18 +27,21 @@ def publish_command(
     from blindface.base.progress import say
     from blindface.params import OBJECTIVES, load_params
     from blindface.publish import publish_model, publish_results, write_card, write_overview, write_sample
+    from blindface.restoration.methods import METHODS, lead_of
 
     choice = load_params(params)
     if choice.restore.weights != "ema":
         raise InputError("restore.weights is raw, but averaged weights are published: restore with ema, then publish")
     written = publish_results(run / "data", run / "reports", run / "logs", results)
     say(f"{results}: {len(written)} files")
-    for objective in OBJECTIVES:
-        folder, scores = run / "data" / "models" / objective, run / "data" / "scores" / f"{objective}.parquet"
-        output = models / f"{objective}.safetensors"
-        sigma = choice.restore.self_ensemble_sigmas.get(objective)
-        digest = publish_model(folder, scores, output, sigma)
-        write_sample(output, objective)
+    published: dict[str, Path] = {}
+    for name, method in METHODS.items():
+        folder, scores = run / "data" / "models" / name, run / "data" / "scores" / f"{name}.parquet"
+        if not method.lead or not scores.is_file():
+            continue
+        output = published[name] = models / f"{name}.safetensors"
+        digest = publish_model(folder, scores, output)
+        write_sample(output, "objective1" if method.objective == "objective1" else "objective2")
         write_card(
             folder,
             scores.with_suffix(".json"),
@@ -46,10 +49,11 @@ def publish_command(
             photographs=choice.fetch.source,
             digest=digest,
             groups=run / "reports" / "subgroups.csv",
-            self_ensemble=sigma,
         )
         say(f"{output}: {output.stat().st_size / 1e6:.1f} MB, sha256 {digest}")
-    write_overview(models)
+    leads = {objective: lead_of(objective, published) for objective in OBJECTIVES}
+    if all(leads.values()):
+        write_overview(models / "restored.png", {o: published[lead.name] for o, lead in leads.items() if lead})
 
 
 @app.command("readme")

@@ -22,8 +22,8 @@ def report(
     scores: Annotated[list[Path], typer.Option(help="Score file of a method; once per method.")] = [],
     images: Annotated[list[Path], typer.Option(help="Per-image scores, METHOD.parquet; once per method.")] = [],
     restored: Annotated[list[str], typer.Option(help="Restored images, as METHOD=FILE; once per method.")] = [],
-    steps: Annotated[list[str], typer.Option(help="Outputs of the three steps, as OBJECTIVE=FILE.")] = [],
-    models: Annotated[list[str], typer.Option(help="Folder of a trained model, as OBJECTIVE=FOLDER.")] = [],
+    steps: Annotated[list[str], typer.Option(help="Outputs of the three steps, as MODEL=FILE.")] = [],
+    models: Annotated[list[str], typer.Option(help="Folder of a trained model, as MODEL=FOLDER.")] = [],
     checked: Annotated[list[Path], typer.Option(help="Result of a data check; once per objective.")] = [],
     skipped: Annotated[Path | None, typer.Option(help="Photographs that were skipped, with reasons.")] = None,
     weights: Annotated[list[Path], typer.Option(help="Manifest of external weights; once per stage.")] = [],
@@ -39,8 +39,8 @@ def report(
     Every input is optional: what is missing is named in the report. Leave the photographs out of results that are
     published or kept in git.
 
-    Example: blindface report --params params.yaml --scores data/scores/objective1.json
-    --images data/scores/objective1.parquet --models objective1=data/models/objective1 --output reports
+    Example: blindface report --params params.yaml --scores data/scores/progressive1.json
+    --images data/scores/progressive1.parquet --models progressive1=data/models/progressive1 --output reports
     """
     from blindface.base.version import find_commit
     from blindface.report import Sources, build_report

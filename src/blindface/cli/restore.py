@@ -16,17 +16,17 @@ Pairs = Annotated[Path, typer.Option(dir_okay=False, help="Pairs to restore, fro
 @app.command("restore")
 def restore_command(
     method: Annotated[
-        str, typer.Option(help="One of the methods of src/blindface/restoration/methods.py, such as objective1.")
+        str, typer.Option(help="One of the methods of blindface/restoration/methods.py, such as progressive1.")
     ],
     pairs: Pairs,
     output: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the restored images.")],
     model: Annotated[
         list[Path] | None,
-        typer.Option(dir_okay=False, help="Generator file; for sequence and parallel twice, in the method's order."),
+        typer.Option(dir_okay=False, help="Generator file; where the method passes two, twice, in its order."),
     ] = None,
     validation: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Validation pairs of the same objective, to choose a strength or blend on."),
+        typer.Option(dir_okay=False, help="Validation pairs of the same objective, to tune a strength or blend on."),
     ] = None,
     targets: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Packed targets; needed together with --validation.")
@@ -35,39 +35,31 @@ def restore_command(
         Path | None,
         typer.Option(
             dir_okay=False,
-            help="What the first model of sequence or parallel restored of these pairs, not to be made again: the "
-            "output of objective1 or objective2.",
+            help="What the first of two models restored of these pairs, not to be made again: the output of its own "
+            "method, such as progressive1 for sequence.",
         ),
     ] = None,
     params: ParamsOption = [],
 ) -> None:
     """Restore all blind images of a part by one method.
 
-    classical1, classical2 and parallel have a number that is chosen on the validation part (restore.criterion).
+    Some methods have a number that is tuned on the validation part (restore.criterion): a strength or a blend.
 
-    Example: blindface restore --method objective1 --model data/models/objective1/generator.safetensors
-    --pairs data/pairs/objective1/test.parquet --output data/restored/objective1.parquet
+    Example: blindface restore --method progressive1 --model data/models/progressive1/generator.safetensors
+    --pairs data/pairs/objective1/test.parquet --output data/restored/progressive1.parquet
     """
     parameters = load_params(params)
-    choice = parameters.restore
     from blindface.base.device import choose_device
-    from blindface.restoration.stage import Choosing, restore
+    from blindface.base.progress import say
+    from blindface.restoration.methods import current_name
+    from blindface.restoration.stage import restore
 
-    restore(
-        method,
-        pairs,
-        model or [],
-        output,
-        weights=choice.weights,
-        batch_size=choice.batch_size,
-        device=choose_device(choice.device) if model else "cpu",
-        interpolation=choice.display,
-        choosing=Choosing(
-            validation, targets, choice.criterion, choice.strengths, choice.blend, parameters.pairs.reduction
-        ),
-        self_ensemble=choice.self_ensemble_sigmas,
-        begun=begun,
-    )
+    if current_name(method) != method:
+        say(f"--method {method} is now called {current_name(method)}: the old name works in this version only")
+        method = current_name(method)
+    device = choose_device(parameters.restore.device) if model else "cpu"
+    reduction = parameters.pairs.reduction
+    restore(method, pairs, model or [], output, parameters.restore, device, reduction, validation, targets, begun)
 
 
 @app.command("restore-steps")
@@ -79,8 +71,8 @@ def restore_steps_command(
 ) -> None:
     """Keep the outputs at 32, 64 and 128 px for the first few images (report.examples) of a part.
 
-    Example: blindface restore-steps --model data/models/objective1/generator.safetensors
-    --pairs data/pairs/objective1/test.parquet --output data/restored/objective1.steps.parquet
+    Example: blindface restore-steps --model data/models/progressive1/generator.safetensors
+    --pairs data/pairs/objective1/test.parquet --output data/restored/progressive1.steps.parquet
     """
     parameters = load_params(params)
     choice = parameters.restore
@@ -88,12 +80,4 @@ def restore_steps_command(
     from blindface.restoration.stage import restore_steps
 
     device = choose_device(choice.device)
-    restore_steps(
-        pairs,
-        model,
-        output,
-        parameters.report.examples,
-        choice.weights,
-        device,
-        choice.self_ensemble_sigmas,
-    )
+    restore_steps(pairs, model, output, parameters.report.examples, choice.weights, device)

@@ -31,7 +31,7 @@ def subgroups_command(
 ) -> None:
     """Metrics by number of faces, pose, interference, labels of people, and strength of the degradation.
 
-    Example: blindface subgroups --images objective1=data/scores/objective1.parquet --landmarks data/landmarks.parquet
+    Example: blindface subgroups --images gan1=data/scores/gan1.parquet --landmarks data/landmarks.parquet
     --attributes data/attributes.parquet --output reports/subgroups.csv --notes reports/subgroups.json
     """
     from blindface.base.image_table import read_table

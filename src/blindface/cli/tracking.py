@@ -23,7 +23,7 @@ def import_run_command(
 
     For runs of a machine without MLflow, or where its store could not be reached.
 
-    Example: blindface import-run --model-dir data/models/objective1 --scores data/scores/objective1.json
+    Example: blindface import-run --model-dir data/models/progressive1 --scores data/scores/progressive1.json
     """
     from blindface.base.progress import say
     from blindface.params import load_params

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from blindface.base.errors import InputError
 from blindface.base.files import read_json
+from blindface.restoration.methods import current_name
 
 Values = dict[tuple[str, str], float]
 
@@ -28,7 +29,7 @@ def difference_of(before: Path, after: Path) -> str:
 
 
 def read_metrics(path: Path) -> Values:
-    """Numbers by (method, metric) of a metrics.json; values without a number are left out.
+    """Numbers by (method, metric) of a metrics.json; values without a number are left out; former names are replaced.
 
     Errors: InputError if the file is missing or is not of this form.
     """
@@ -36,7 +37,7 @@ def read_metrics(path: Path) -> Values:
     if not isinstance(content, dict) or not all(isinstance(values, dict) for values in content.values()):
         raise InputError(f"{path} does not hold metrics by method: give a metrics.json of 'blindface report'")
     return {
-        (method, metric): float(value)
+        (current_name(method), metric): float(value)
         for method, values in content.items()
         for metric, value in values.items()
         if isinstance(value, int | float) and not isinstance(value, bool)

@@ -33,7 +33,6 @@ Values = NDArray[np.float64]
 Part = torch.Tensor | NDArray[np.floating]
 """What one stack gives: on the device until all stacks are measured, or an array of what is computed on the CPU."""
 LANDMARKS = "landmark_distance"
-NO_PAIRS = "it needs the pairs behind the images, and none were given: add --pairs"
 NO_LANDMARKS = "it needs the targets' landmarks, and no landmark file was given: add --landmarks"
 
 
@@ -76,17 +75,13 @@ class Meters:
         device: torch.device,
         faces_known: bool,
         network: LandmarksParams | None = None,
-        pairs_known: bool = False,
         threads: int | None = None,
     ) -> Meters:
         """Load every backbone that the parameters ask for and that is there.
 
-        network: what found the landmarks; pairs_known: whether the pairs behind the images are; threads: of the face
-        embedding.
+        network: what found the landmarks; threads: of the face embedding.
         """
         meters = cls(params, device)
-        if not pairs_known:
-            meters.unavailable["consistency"] = NO_PAIRS
         trunk = params.lpips
         meters._take(weights, TRUNK_FILES[trunk], [f"lpips_{trunk}"], lambda path: Lpips(trunk, path, device))
         meters._take(weights, "niqe", ["niqe"], PristineModel.load)
@@ -134,6 +129,11 @@ class Meters:
                 self.backbones |= {key: weights.entries[key]["sha256"] for key in weights.of(column)}
             except MetricUnavailableError as error:
                 self.unavailable[column] = str(error)
+
+    def why_none(self, name: str) -> str:
+        """Why no image at all has a value of a metric that was measured."""
+        failure = getattr(self._loaded.get(name), "failure", None)
+        return f"no image has a value: {failure or 'no face was found, or the images have no contrast'}"
 
     @property
     def takes_boxes(self) -> bool:

@@ -36,7 +36,7 @@ import torch
 from numpy.typing import NDArray
 
 from blindface.base.device import choose_device
-from blindface.base.errors import InputError
+from blindface.base.errors import InputError, MetricUnavailableError
 from blindface.base.files import write_json
 from blindface.base.image_table import ImageTableWriter, image_shape, iterate_images, read_metadata, read_table
 from blindface.base.images import Image
@@ -65,12 +65,11 @@ PACKAGES = ("blindface", "torch", "numpy", "scipy", "lpips", "pytorch-fid", "onn
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files of one evaluation, of the same ids: image columns `image`, `target` and, of the pairs, `blind`."""
+    """The files of one evaluation, of the same ids: image columns `image` and `target`."""
 
     restored: Path
     targets: Path
     landmarks: Path | None = None
-    pairs: Path | None = None
 
 
 @dataclass
@@ -104,14 +103,19 @@ def evaluate(
     restored. Writes the table per image and the JSON, and returns the JSON's content. Errors: InputError if the files
     do not fit each other; ExternalFileError if a weight file that should be there is broken; DeviceError.
     """
-    inputs = Inputs(restored, targets, landmarks, pairs)
+    inputs = Inputs(restored, targets, landmarks)
     ids = _checked_ids(restored, targets)
     device = choose_device(params.device)
     # On a CPU stacks are measured side by side; a GPU is kept busy by one thread.
     workers = torch.get_num_threads() if device.type == "cpu" else 1
     threads = 1 if workers > 1 else None
-    meters = Meters.load(params, weights, device, landmarks is not None, network, pairs is not None, threads)
-    results = _measure(inputs, ids, meters, STACK[device.type], workers)
+    meters = Meters.load(params, weights, device, landmarks is not None, network, threads)
+    observed: Observed | None = None
+    try:
+        observed = _observed(pairs, ids)
+    except MetricUnavailableError as error:
+        meters.unavailable["consistency"] = str(error)
+    results = _measure(inputs, ids, meters, observed, STACK[device.type], workers)
     columns = {"id": pa.string()} | dict.fromkeys(results.values, pa.float64())
     with ImageTableWriter(images_out, columns, metadata={"method": method}) as writer:
         writer.append({"id": ids, **results.values}, {})
@@ -149,7 +153,7 @@ def summarise(results: Results, meters: Meters, params: EvaluateParams) -> dict[
         elif reason is None and name in results.values:
             numbers = _per_image(results.values[name], results.people, params)
             if numbers["image_mean"] is None:
-                reason = "no image has a value: no face was found, or the images have no contrast"
+                reason = meters.why_none(name)
         elif reason is None:
             numbers, reason = of_sets[name]
         metrics[name] = _entry(description, numbers, reason)
@@ -229,9 +233,16 @@ def _rounded(items: Any) -> dict[str, float | None]:
     return {key: None if value is None else round(float(value), DECIMALS) for key, value in items}
 
 
-def _measure(inputs: Inputs, ids: list[str], meters: Meters, stack: int, workers: int) -> Results:
+def _observed(pairs: Path | None, ids: list[str]) -> Observed:
+    if pairs is None:
+        raise MetricUnavailableError("it needs the pairs behind the images, and none were given: add --pairs")
+    return Observed.load(pairs, ids)
+
+
+def _measure(
+    inputs: Inputs, ids: list[str], meters: Meters, observed: Observed | None, stack: int, workers: int
+) -> Results:
     faces = None if inputs.landmarks is None else _read_faces(inputs.landmarks, ids, meters.takes_boxes)
-    observed = None if inputs.pairs is None else Observed.load(inputs.pairs, ids)
     blinds = itertools.repeat(None) if observed is None else observed.blind(stack)
     stacks = zip(itertools.count(0, stack), aligned(inputs.restored, inputs.targets, stack), blinds, strict=False)
 

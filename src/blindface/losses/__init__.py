@@ -3,8 +3,14 @@
 from blindface.losses.adversarial import GradientPenalty, adversarial_loss, critic_loss, drift
 from blindface.losses.attention import AttentionLoss
 from blindface.losses.face_crops import face_crops
+from blindface.losses.flow import flow_loss, flow_start, flow_state, follow_flow, stratified_times, time_grid
 from blindface.losses.perceptual import PerceptualLoss
 from blindface.losses.pixel import PixelLoss
+from blindface.losses.relativistic import (
+    relativistic_discriminator_loss,
+    relativistic_generator_loss,
+    zero_centred_penalty,
+)
 
 __all__ = [
     "AttentionLoss",
@@ -15,4 +21,13 @@ __all__ = [
     "critic_loss",
     "drift",
     "face_crops",
+    "flow_loss",
+    "flow_start",
+    "flow_state",
+    "follow_flow",
+    "relativistic_discriminator_loss",
+    "relativistic_generator_loss",
+    "stratified_times",
+    "time_grid",
+    "zero_centred_penalty",
 ]

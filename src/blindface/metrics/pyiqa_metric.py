@@ -71,21 +71,38 @@ class PyiqaMetric:
         ):
             raise LackingFileError(f"the backbone of {name}", "its checkpoint does not hold it")
         self.full_reference = self.metric.metric_mode == "FR"
+        self.failure: str | None = None
 
     def __call__(self, images: Stack, targets: Stack | None = None) -> torch.Tensor:
-        """One value per image of uint8 stacks (N, H, W, 3): float64 (N,), NaN where it is no number."""
+        """One value per image of uint8 stacks (N, H, W, 3): float64 (N,), NaN where there is none.
+
+        A stack that fails is tried image by image; `failure` then says why the last one had no value.
+        """
         both = (images, targets) if self.full_reference or targets is None else (images,)
         inputs = [to_unit(as_stack(stack)) for stack in both if stack is not None]
+        try:
+            values = self._compute(inputs)
+        except Exception:  # pyiqa's metrics have many ways to fail, on one image of many
+            values = torch.cat([self._alone([part[row : row + 1] for part in inputs]) for row in range(len(inputs[0]))])
+        return torch.where(torch.isfinite(values), values, torch.nan)
+
+    def _compute(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         with _LOCK, _seeded(), torch.no_grad():
-            value = torch.as_tensor(self.metric(*inputs))
-        flat = value.detach().reshape(-1).double()
-        if len(flat) != len(inputs[0]):
-            raise ValueError(f"it gave {len(flat)} numbers for {len(inputs[0])} images")
-        return torch.where(torch.isfinite(flat), flat, torch.nan)
+            values = torch.as_tensor(self.metric(*inputs)).detach().reshape(-1).double()
+        if len(values) != len(inputs[0]):
+            raise ValueError(f"it gave {len(values)} numbers for {len(inputs[0])} images")
+        return values
+
+    def _alone(self, inputs: list[torch.Tensor]) -> torch.Tensor:
+        try:
+            return self._compute(inputs)
+        except Exception as error:
+            self.failure = f"pyiqa says: {_first(error)}"
+            return torch.full((1,), torch.nan, dtype=torch.float64, device=inputs[0].device)
 
 
 def load_metric(name: str, weights: Weights, owner: str, device: torch.device) -> PyiqaMetric:
-    """One of pyiqa's metrics with the files that the manifest keeps for `owner`, tried on a picture.
+    """One of pyiqa's metrics with the files that the manifest keeps for `owner`.
 
     Errors: MetricUnavailableError with the reason; ExternalFileError for a file that changed since it was laid out.
     """
@@ -94,11 +111,7 @@ def load_metric(name: str, weights: Weights, owner: str, device: torch.device) -
         raise MetricUnavailableError(recorded)
     files = {key.rpartition("/")[2]: weights.path(key) for key in weights.of(owner)}
     try:
-        metric = PyiqaMetric(name, device=device, files=files)
-        rows = np.random.Generator(np.random.PCG64(1)).integers(0, 256, (2, 128, 128, 3)).astype(np.uint8)
-        picture = torch.from_numpy(rows).to(device)
-        metric(picture, picture.flip(0))
-        return metric
+        return PyiqaMetric(name, device=device, files=files)
     except InputError as error:
         raise MetricUnavailableError(str(error)) from error
     except LackingFileError as error:
@@ -107,7 +120,7 @@ def load_metric(name: str, weights: Weights, owner: str, device: torch.device) -
             "parameters"
         ) from error
     except Exception as error:
-        raise MetricUnavailableError(f"pyiqa's {name} does not work on 128x128 images here: {_first(error)}") from error
+        raise MetricUnavailableError(f"pyiqa's {name} cannot be built: {_first(error)}") from error
 
 
 def gather_files(name: str, locate: Callable[[str], Path | None]) -> dict[str, Path]:

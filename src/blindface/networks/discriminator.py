@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from blindface.base.numerics import in_full
+from blindface.networks.backwards import leak, unleak, unpool
 from blindface.networks.layers import LEAK, EqualisedConv2d, initialise
 from blindface.networks.shared_statistics import (
     EPSILON,
@@ -75,13 +76,13 @@ class Discriminator(nn.Module):
         top = self._convolve_with_deviation(features, groups=1)
         hidden = self.hidden(self._gather(F.leaky_relu(top, LEAK)))
 
-        gradient = _unleak(self.score.weight.expand(len(image), -1), hidden > 0) @ self.hidden.weight
-        gradient = _unleak(self._spread(gradient, top), top > 0)
+        gradient = unleak(self.score.weight.expand(len(image), -1), hidden > 0) @ self.hidden.weight
+        gradient = unleak(self._spread(gradient, top), top > 0)
         gradient = self._transpose_with_deviation(gradient, features)
         entry, stages = self._way(step)
         for stage in reversed(stages):
             gradient = stage.transpose(gradient, signs)
-        return F.conv_transpose2d(_unleak(gradient, signs.pop()), entry.weight)
+        return F.conv_transpose2d(unleak(gradient, signs.pop()), entry.weight)
 
     def _way(self, step: int) -> tuple[nn.Conv2d, list[Stage]]:
         """Where images of a step enter, and the stages that they pass in order."""
@@ -103,7 +104,7 @@ class Discriminator(nn.Module):
         """Images to the features of the last stage; the signs before every leaky ReLU are appended in order."""
         assert image.shape[2] == self._size(step), f"step {step} takes {self._size(step)} px, got {image.shape}"
         entry, stages = self._way(step)
-        features = _leak(entry(image), signs)
+        features = leak(entry(image), signs)
         for stage in stages:
             features = stage(features, signs)
         return features
@@ -149,13 +150,13 @@ class Stage(nn.Module):
 
     def forward(self, features: Tensor, signs: list[Tensor]) -> Tensor:
         """The features of half the size; the signs before both leaky ReLUs are appended."""
-        features = _leak(self.first(features), signs)
-        return F.avg_pool2d(_leak(self.second(features), signs), 2)
+        features = leak(self.first(features), signs)
+        return F.avg_pool2d(leak(self.second(features), signs), 2)
 
     def transpose(self, gradient: Tensor, signs: list[Tensor]) -> Tensor:
         """From the gradient with respect to the output to that of the input; takes the signs from the list's end."""
-        gradient = self.second.transpose(_unleak(_unpool(gradient), signs.pop()))
-        return self.first.transpose(_unleak(gradient, signs.pop()))
+        gradient = self.second.transpose(unleak(unpool(gradient), signs.pop()))
+        return self.first.transpose(unleak(gradient, signs.pop()))
 
 
 def batch_deviation(features: Tensor, groups: int = 1) -> Tensor:
@@ -181,22 +182,3 @@ def batch_deviation_gradient(features: Tensor) -> Tensor:
 def _convolve_ones(weight: Tensor, features: Tensor) -> Tensor:
     """A one-channel map of ones of the features' size, convolved: (1, outputs, H, W); weight: (outputs, 1, 3, 3)."""
     return F.conv2d(torch.ones_like(features[:1, :1]), weight, padding=1)
-
-
-def _leak(x: Tensor, signs: list[Tensor]) -> Tensor:
-    signs.append(x > 0)
-    return F.leaky_relu(x, LEAK)
-
-
-def _unleak(gradient: Tensor, positive: Tensor) -> Tensor:
-    """The gradient before a leaky ReLU, from the one after it."""
-    return torch.where(positive, gradient, LEAK * gradient)
-
-
-def _unpool(gradient: Tensor) -> Tensor:
-    """The gradient before a 2x2 average pool, from the one after it: (N, C, H, W) -> (N, C, 2 H, 2 W).
-
-    Not by `interpolate`: compiled, its backward becomes a scattered write, slow and, made deterministic, slower.
-    """
-    n, c, h, w = gradient.shape
-    return (gradient / 4)[:, :, :, None, :, None].expand(n, c, h, 2, w, 2).reshape(n, c, 2 * h, 2 * w)

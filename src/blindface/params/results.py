@@ -5,20 +5,27 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
 
 from blindface.base.pyiqa_table import objection
 from blindface.params.base import Block, setting
 from blindface.params.data import Interpolation, Objective
+from blindface.restoration.methods import optional_names, reserved_names
 
 Strength = Annotated[float, Field(ge=0, le=255)]
 PyiqaName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+-]{1,40}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
-OWN_NAMES = (
-    *("blind1", "classical1", "mae1", "objective1", "sequence"),
-    *("blind2", "classical2", "mae2", "objective2", "parallel"),
-)
-"""Names that an external method cannot have."""
+
+
+def _is_optional(name: str) -> str:
+    if name not in optional_names():
+        raise ValueError(f"the rows to choose from are {', '.join(optional_names())}")
+    return name
+
+
+OptionalMethod = Annotated[
+    str, AfterValidator(_is_optional), WithJsonSchema({"enum": optional_names(), "type": "string"})
+]
 
 
 class ExternalMethod(Block):
@@ -33,46 +40,55 @@ class ExternalMethod(Block):
     @field_validator("name")
     @classmethod
     def _is_free(cls, name: str) -> str:
-        if name in OWN_NAMES:
+        if name in reserved_names():
             raise ValueError("the table has a method of its own of that name: choose another")
         return name
+
+
+class FlowParams(Block):
+    """How a rectified flow restores."""
+
+    steps: int = setting(
+        8, "Steps from the mean to the result: fewer are nearer to the target, more look more natural.", ge=1, le=1000
+    )
+    seed: int = setting(2024, "Seed of the noise that each image begins with, beside its id.", ge=0)
+    samples: int = setting(
+        8, "Results of different noise whose mean and spread are shown: what is made up. 0: none.", ge=0, le=256
+    )
 
 
 class RestoreParams(Block):
     """How the test part is restored."""
 
     weights: Literal["ema", "raw"] = setting("ema", "The generator's moving average, or its last weights.")
-    self_ensemble: tuple[Objective, ...] = setting(
-        (), "Objectives whose restored images are means with the mirrored input's, turned back; twice the time."
-    )
-    self_ensemble_sigma: float = setting(
-        2.5,
-        "Which detail of brightness is left out of that mean: what this Gaussian takes away at 128x128; 0: none.",
-        unit="px",
-        ge=0,
-        le=64,
-    )
     batch_size: int = setting(64, "Images per forward pass on a GPU; a processor takes at most eight.", ge=1, le=4096)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: the GPU where there is one.")
     display: Interpolation = setting("linear", "Interpolation of a 16x16 blind image to 128x128 for the metrics.")
-    methods: tuple[Literal["classical1", "classical2", "mae1", "mae2", "parallel"], ...] = setting(
+    methods: tuple[OptionalMethod, ...] = setting(
         ("classical1", "classical2", "parallel"),
-        "Rows beside the blind images, both objectives and their sequence; mae1 and mae2 cost another training each.",
+        "Rows beside the blind images, the models of train.recipes and their sequence, as far as these have their "
+        "models; mae1 and mae2 cost another training each.",
     )
     criterion: Literal["psnr", "ssim"] = setting(
-        "psnr", "What is highest, as the mean over the validation images, at the chosen strength or blend."
+        "psnr", "What is highest, as the mean over the validation images, at the tuned strength or blend."
     )
     strengths: tuple[Strength, ...] = setting(
         (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0, 20.0),
-        "Strengths of non-local means to choose from; a single one is not chosen but taken.",
+        "Strengths of non-local means to choose from; a single one is not tuned but taken.",
         unit="levels",
         min_length=1,
     )
     blend: tuple[Share, ...] = setting(
         (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
-        "Weights of objective 2 in the parallel combination to choose from; a single one is not chosen but taken.",
+        "Weights of objective 2 in the parallel combination to choose from; a single one is not tuned but taken.",
         min_length=1,
     )
+    fidelity: tuple[Share, ...] = setting(
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+        "Weights of the GAN in its blend with the mean (fidelity1, fidelity2) to choose from; a single one is taken.",
+        min_length=1,
+    )
+    flow: FlowParams = setting(FlowParams(), "How a rectified flow restores.")
     external: tuple[ExternalMethod, ...] = setting((), "Rows of other people's restorers.")
 
     @field_validator("external")
@@ -83,11 +99,6 @@ class RestoreParams(Block):
         if twice:
             raise ValueError(f"the name {twice} is there twice: give each external method a name of its own")
         return external
-
-    @property
-    def self_ensemble_sigmas(self) -> dict[Objective, float]:
-        """The objectives of `self_ensemble` and the sigma of each one's mean, in pixels."""
-        return dict.fromkeys(self.self_ensemble, self.self_ensemble_sigma)
 
 
 class EvaluateParams(Block):

@@ -13,8 +13,9 @@ import pandas as pd
 from blindface.base.errors import InputError
 from blindface.base.files import read_json, write_text
 from blindface.networks.model_file import read_header
-from blindface.report.catalogue import SOURCES
-from blindface.report.scores import arrow
+from blindface.report.inputs.paper import SOURCES
+from blindface.report.inputs.scores import arrow
+from blindface.restoration.methods import BLIND
 from blindface.subgroups.kinds import ISSUES
 from blindface.training.recipes.progressive.schedule import TERMS
 
@@ -32,19 +33,17 @@ def write_card(
     photographs: str,
     digest: str,
     groups: Path | None = None,
-    self_ensemble: float | None = None,
 ) -> None:
     """Write the card of a published generator as Markdown to `output`.
 
     folder: of the trained model; scores: JSON of its method's metrics on the test part; photographs: `fetch.source`;
-    digest: SHA-256 of the published file; groups: `reports/subgroups.csv`, if there is one; self_ensemble: the sigma
-    of the `SelfEnsemble` that restored the test part, if one did.
+    digest: SHA-256 of the published file; groups: `reports/subgroups.csv`, if there is one.
     """
     run, found = read_json(Path(folder) / "run.json"), read_json(scores)
     network = read_header(Path(folder) / "generator.safetensors")["arguments"]
     objective = run["objective"]
     choice = run["params"]["train"][objective]
-    blind = read_json(Path(scores).with_name(f"blind{objective[-1]}.json"))
+    blind = read_json(Path(scores).with_name(f"{BLIND[objective]}.json"))
     text = _template().render(
         name=Path(output).stem,
         size="16×16" if objective == "objective1" else "128×128",
@@ -58,8 +57,7 @@ def write_card(
         losses=[name for name in TERMS if name in choice],  # an older run's record knows fewer
         test=found["images"],
         results=_results(found, blind),
-        self_ensemble=self_ensemble,
-        groups=_groups(groups, objective),
+        groups=_groups(groups, Path(scores).stem),
     )
     write_text(output, text)
 
@@ -87,12 +85,12 @@ def _results(found: Mapping[str, Any], blind: Mapping[str, Any]) -> list[list[st
     return rows
 
 
-def _groups(path: Path | None, objective: str) -> str:
+def _groups(path: Path | None, method: str) -> str:
     if path is None or not Path(path).is_file():
         return ""
     try:
         table = pd.read_csv(path)
-        table = table[(table["method"] == objective) & table["issue"].isin(LIMITS)]
+        table = table[(table["method"] == method) & table["issue"].isin(LIMITS)]
         names = [name for name in SHOWN if name in set(table["metric"])]
         wide = table[table["metric"].isin(names)]
     except (KeyError, ValueError) as error:

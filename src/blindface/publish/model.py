@@ -18,12 +18,12 @@ CHECKED_IMAGES = 64
 """Test images whose metrics are kept beside the file."""
 
 
-def publish_model(folder: Path, scores: Path, output: Path, self_ensemble: float | None = None) -> str:
+def publish_model(folder: Path, scores: Path, output: Path) -> str:
     """Write `output`, a generator file with half-precision averaged weights, and beside it its record as JSON.
 
     folder: of the trained model (generator.safetensors, run.json); scores: the per-image table of its method on the
-    test part; self_ensemble: the sigma of the `SelfEnsemble` that restored it, if one did. Returns the SHA-256 of the
-    file. Errors: InputError if a file is missing, or if half precision cannot hold the weights.
+    test part. Returns the SHA-256 of the file. Errors: InputError if a file is missing, or if half precision cannot
+    hold the weights.
     """
     folder = Path(folder)
     source = folder / "generator.safetensors"
@@ -35,7 +35,7 @@ def publish_model(folder: Path, scores: Path, output: Path, self_ensemble: float
         output, {"ema": halves}, header["arguments"], objective=run["objective"], trained=run["weights_sha256"]
     )
     digest = sha256_file(output)
-    write_json(output.with_suffix(".json"), {"sha256": digest, "self_ensemble": self_ensemble, "images": _few(scores)})
+    write_json(output.with_suffix(".json"), {"sha256": digest, "images": _few(scores)})
     return digest
 
 

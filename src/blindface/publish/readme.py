@@ -8,7 +8,8 @@ from pathlib import Path
 from blindface.base.errors import InputError
 from blindface.base.files import write_text
 from blindface.publish.results import read_results
-from blindface.report.catalogue import METHODS, PAPER_VALUES, method_of
+from blindface.report.inputs.paper import PAPER_VALUES
+from blindface.restoration.methods import in_order
 
 BEGIN, END = "<!-- results: made by `make readme` -->", "<!-- end of results -->"
 COLUMNS = (
@@ -26,9 +27,8 @@ def results_table(results: Results) -> str:
     """Markdown: one row per method, the paper's number in brackets behind ours. results: metrics by method."""
     heads = [column[0] for column in (*COLUMNS, *RATIOS)]
     rows = [f"| ours (paper) | {' | '.join(heads)} |", "|---" + "|---:" * len(heads) + "|"]
-    order = [method.name for method in METHODS]
-    for name in sorted(results, key=lambda name: order.index(name) if name in order else len(order)):
-        method = method_of(name)
+    for method in in_order(results):
+        name = method.name
         paper = PAPER_VALUES.get(name, {})
         cells = [
             _beside(results[name].get(metric), places, paper[theirs].mean if theirs in paper else None)
@@ -36,7 +36,7 @@ def results_table(results: Results) -> str:
         ]
         for _, start, theirs in RATIOS:
             before = PAPER_VALUES.get(method.blind or "", {})
-            known = theirs in paper and theirs in before and name != method.blind
+            known = theirs in paper and theirs in before and method.restores
             published = paper[theirs].mean / before[theirs].mean if known else None
             cells.append(_beside(_ratio(results, name, method.blind, start), 2, published))
         rows.append(f"| {method.label} | {' | '.join(cells)} |")

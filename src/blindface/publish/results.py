@@ -10,8 +10,9 @@ from blindface.base.errors import InputError
 from blindface.base.files import copy_file, read_json, write_text
 from blindface.base.job_costs import read_job_costs
 from blindface.base.progress import say
-from blindface.report.figures import PICTURES
-from blindface.report.image_table import NAME as IMAGE_TABLE
+from blindface.report.figures.files import PICTURES
+from blindface.report.text.image_table import NAME as IMAGE_TABLE
+from blindface.restoration.methods import current_name
 
 TABLES = ("metrics.md", "metrics.json", IMAGE_TABLE, "subgroups.csv", "subgroups.json")
 
@@ -61,4 +62,4 @@ def stage_costs(benchmarks: Path) -> str:
 def read_results(folder: Path) -> dict[str, dict[str, float | None]]:
     """`metrics.json` of a published folder: metrics by method. Errors: InputError if it is missing or broken."""
     found: dict[str, dict[str, float | None]] = read_json(Path(folder) / "metrics.json")
-    return found
+    return {current_name(method): metrics for method, metrics in found.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -15,7 +15,7 @@ from blindface.networks.model_file import load_generator
 from blindface.params import OBJECTIVES, Objective, PairsParams
 from blindface.rendered.archive import photograph_id
 from blindface.rendered.render import render_photograph
-from blindface.restoration.stage import restore_images
+from blindface.restoration.models import restore_images
 
 SEED = 2024
 FACES = ((1, 1), (6, 1), (9, 1), (17, 1))
@@ -40,17 +40,15 @@ def _columns(model: Path, objective: Objective, faces: Sequence[tuple[int, int]]
     return [np.stack(blinds), *restore_images(load_generator(model), np.stack(blinds)), np.stack(targets)]
 
 
-def write_overview(models: Path, faces: Sequence[tuple[int, int]] = FACES) -> Path:
-    """Write `restored.png`, both generators of a folder on the same faces, each from its own blind image."""
-    from blindface.report.montage import Strip, montage
+def write_overview(output: Path, models: Mapping[Objective, Path], faces: Sequence[tuple[int, int]] = FACES) -> None:
+    """Write a PNG of one generator per objective on the same faces, each from its own blind image."""
+    from blindface.report.figures.montage import Strip, montage
 
-    first, second = (_columns(models / f"{name}.safetensors", name, faces) for name in OBJECTIVES)
+    first, second = (_columns(models[name], name, faces) for name in OBJECTIVES)
     heads = ["blind 16×16", "objective 1", "blind 128×128", "objective 2", "original"]
     rows = zip(first[0], first[3], second[0], second[3], second[4], strict=True)
-    path = models / "restored.png"
-    with atomic_path(path) as temporary:
+    with atomic_path(output) as temporary:
         montage([Strip("", row) for row in rows], heads).savefig(temporary, format="png")
-    return path
 
 
 def write_sample(model: Path, objective: Objective) -> Path:

@@ -8,12 +8,14 @@ PSNR was 23.23 dB with 5 and 11 px (blind: 22.95) against 23.09 with the usual o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from blindface.base.images import SIZE, Image, resize
+from blindface.restoration.ways import Given
 
 PATCH, SEARCH = 5, 11
 """Sides of a patch and of the window in which patches like it are searched for, in px."""
@@ -30,15 +32,17 @@ def denoise(image: Image, strength: float) -> Image:
 
 @dataclass(frozen=True)
 class Classical:
-    """Denoised and enlarged blind images; the strength is what is chosen."""
+    """Denoised and enlarged blind images; the strength is the free number."""
 
-    values: tuple[float, ...]
-    what: str = "strength of non-local means, in levels"
-
-    def prepare(self, images: Image) -> Image:
+    def prepare(self, images: Image, ids: Sequence[str], first: Image | None = None) -> Image:
         """What all strengths share: the blind images as they are, uint8 (N, S, S, 3)."""
         return images
 
     def finish(self, prepared: Image, value: float) -> Image:
         """The restored images of one strength, uint8 (N, 128, 128, 3)."""
         return np.stack([resize(denoise(image, value), SIZE, "lanczos") for image in prepared])
+
+
+def restorer(given: Given) -> Classical:
+    """It passes no model and reads nothing but its strength."""
+    return Classical()

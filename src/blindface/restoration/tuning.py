@@ -1,10 +1,10 @@
-"""Choosing one number of a method on the validation part, so that no test image has a say in it."""
+"""Tuning the one free number of a method on the validation part, so that no test image has a say in it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,26 +12,10 @@ from blindface.base.errors import InputError
 from blindface.base.image_table import count_rows, iterate_images, read_images
 from blindface.base.images import Image
 from blindface.base.progress import track
+from blindface.restoration.methods import Tuned
+from blindface.restoration.ways import Restorer
 
 Criterion = Literal["psnr", "ssim"]
-
-
-class Adjustable(Protocol):
-    """A method with one free number; `prepare` holds the work that all its values share."""
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """The values to choose from."""
-
-    @property
-    def what(self) -> str:
-        """What the number is, for the record."""
-
-    def prepare(self, images: Image) -> Any:
-        """Blind images, uint8 (N, S, S, 3) -> whatever `finish` takes."""
-
-    def finish(self, prepared: Any, value: float) -> Image:
-        """Restored images, uint8 (N, 128, 128, 3)."""
 
 
 @dataclass(frozen=True)
@@ -49,29 +33,35 @@ class Choice:
         return asdict(self)
 
 
-def choose(
-    method: Adjustable, pairs: Path | None, targets: Path | None, criterion: Criterion, batch_size: int
+def tune(
+    restorer: Restorer,
+    number: Tuned,
+    values: tuple[float, ...],
+    pairs: Path | None,
+    targets: Path | None,
+    criterion: Criterion,
+    batch_size: int,
 ) -> Choice:
     """The value with the highest mean PSNR or SSIM (per image, RGB) over the validation pairs; the first of equals.
 
     A single value needs no validation part. Errors: InputError if there is a choice and no validation image.
     """
-    if len(method.values) == 1:
-        return Choice(method.what, method.values[0], "given", 0, {})
+    if len(values) == 1:
+        return Choice(number.what, values[0], "given", 0, {})
     if pairs is None or targets is None or count_rows(pairs) == 0:
         raise InputError(
-            f"no validation images to choose the {method.what} on: set split.validation above 0 (and give --validation "
-            "and --targets by hand), or name a single value in restore.strengths or restore.blend"
+            f"no validation images to tune the {number.what} on: set split.validation above 0 (and give --validation "
+            f"and --targets by hand), or name a single value in restore.{number.key}"
         )
     total = count_rows(pairs)
-    sums = np.zeros(len(method.values))
-    for ids, images in track(iterate_images(pairs, "blind", batch_size), "choosing", -(-total // batch_size)):
-        wanted, prepared = read_images(targets, "target", ids), method.prepare(images)
-        sums += [_measure(method.finish(prepared, value), wanted, criterion).sum() for value in method.values]
+    sums = np.zeros(len(values))
+    for ids, images in track(iterate_images(pairs, "blind", batch_size), "tuning", -(-total // batch_size)):
+        wanted, prepared = read_images(targets, "target", ids), restorer.prepare(images, ids)
+        sums += [_measure(restorer.finish(prepared, value), wanted, criterion).sum() for value in values]
     means = sums / total
     best = int(np.argmax(means))
-    record = {f"{value:g}": round(float(mean), 6) for value, mean in zip(method.values, means, strict=True)}
-    return Choice(method.what, method.values[best], criterion, total, record)
+    record = {f"{value:g}": round(float(mean), 6) for value, mean in zip(values, means, strict=True)}
+    return Choice(number.what, values[best], criterion, total, record)
 
 
 def _measure(images: Image, targets: Image, criterion: Criterion) -> Any:

@@ -28,7 +28,7 @@ class Restorer:
         params: `weights`, ema (default) or raw. Errors: InputError for other sizes or weights.
         """
         from blindface.networks.model_file import load_generator
-        from blindface.restoration.stage import restore_images
+        from blindface.restoration.models import restore_images
 
         weights = str((params or {}).get("weights", "ema"))
         if weights not in self._networks:

@@ -29,8 +29,8 @@ def test_only_values_that_differ_are_shown(tmp_path):
     assert difference_of(before, after).splitlines() == [
         "| Method | Metric | Before | After | Difference |",
         "|---|---|---:|---:|---:|",
-        "| objective1 | niqe | n/a | 7.25 |  |",
-        "| objective1 | psnr | 20 | 20.5 | +0.5 |",
+        "| progressive1 | niqe | n/a | 7.25 |  |",
+        "| progressive1 | psnr | 20 | 20.5 | +0.5 |",
         "",
         "2 of 4 values are the same.",
     ]

@@ -16,10 +16,11 @@ from blindface.base.errors import InputError
 from blindface.base.files import sha256_file, write_json
 from blindface.networks import Generator
 from blindface.networks.model_file import load_generator, save_generator
+from blindface.params import OBJECTIVES
 from blindface.publish import publish_model, publish_results, write_card
 from blindface.publish.readme import BEGIN, END, results_table, update_readme
 from blindface.publish.sample import sample_sheet, write_overview, write_sample
-from blindface.report.catalogue import SOURCES
+from blindface.report.inputs.paper import SOURCES
 
 METRICS = {
     "psnr_batch": {"label": "PSNR (batch)", "better": "higher", "batch_mean": 21.25, "interval": None},
@@ -32,7 +33,7 @@ METRICS = {
 def finished(tmp_path: Path) -> Path:
     """A working directory as a finished experiment leaves it, with one objective and a very small generator."""
     run = tmp_path / "run"
-    folder, scores = run / "data" / "models" / "objective1", run / "data" / "scores"
+    folder, scores = run / "data" / "models" / "progressive1", run / "data" / "scores"
     torch.manual_seed(3)
     network = Generator(32)
     save_generator(
@@ -61,14 +62,14 @@ def finished(tmp_path: Path) -> Path:
     scores.mkdir(parents=True)
     ids = [f"Rendered_Person_{place:03d}/one" for place in range(100)]
     values = np.linspace(20, 22, 100)
-    pd.DataFrame({"id": ids, "psnr": values, "niqe": np.nan}).to_parquet(scores / "objective1.parquet")
-    write_json(scores / "objective1.json", {"images": 100, "metrics": METRICS})
+    pd.DataFrame({"id": ids, "psnr": values, "niqe": np.nan}).to_parquet(scores / "progressive1.parquet")
+    write_json(scores / "progressive1.json", {"images": 100, "metrics": METRICS})
     write_json(scores / "blind1.json", {"images": 100, "metrics": METRICS})
     write_json(run / "data" / "checked" / "objective1.json", {})
     write_json(run / "data" / "weights" / "train" / "manifest.json", {})
     reports, logs = run / "reports", run / "logs" / "benchmarks"
     (reports / "figures").mkdir(parents=True)
-    for name in ("examples", "progressive", "degradations", "metrics", "severity_objective1"):
+    for name in ("examples", "steps", "degradations", "metrics", "severity_objective1"):
         (reports / "figures" / f"{name}.png").write_bytes(b"picture")
     write_json(reports / "metrics.json", {"objective1": {"psnr_batch": 21.25}})
     (reports / "metrics.md").write_text("table")
@@ -79,8 +80,8 @@ def finished(tmp_path: Path) -> Path:
 
 
 def test_published_generator_is_small_and_restores_as_before(finished: Path, tmp_path: Path) -> None:
-    folder, output = finished / "data" / "models" / "objective1", tmp_path / "models" / "objective1.safetensors"
-    digest = publish_model(folder, finished / "data" / "scores" / "objective1.parquet", output)
+    folder, output = finished / "data" / "models" / "progressive1", tmp_path / "models" / "progressive1.safetensors"
+    digest = publish_model(folder, finished / "data" / "scores" / "progressive1.parquet", output)
     assert digest == sha256_file(output)
     source = folder / "generator.safetensors"
     assert output.stat().st_size < 0.3 * source.stat().st_size  # averaged weights alone, and half of their bytes
@@ -92,23 +93,22 @@ def test_published_generator_is_small_and_restores_as_before(finished: Path, tmp
 def test_record_beside_a_published_generator_holds_metrics_of_64_images(finished: Path, tmp_path: Path) -> None:
     output = tmp_path / "objective1.safetensors"
     digest = publish_model(
-        finished / "data" / "models" / "objective1", finished / "data" / "scores" / "objective1.parquet", output
+        finished / "data" / "models" / "progressive1", finished / "data" / "scores" / "progressive1.parquet", output
     )
     record = json.loads(output.with_suffix(".json").read_text())
     assert record["sha256"] == digest
-    assert record["self_ensemble"] is None
     assert len(record["images"]) == 64
     assert record["images"]["Rendered_Person_000/one"] == {"psnr": 20.0}  # a missing value is left out
 
 
 def test_weights_that_half_precision_cannot_hold_are_refused(finished: Path, tmp_path: Path) -> None:
-    source = finished / "data" / "models" / "objective1" / "generator.safetensors"
+    source = finished / "data" / "models" / "progressive1" / "generator.safetensors"
     network = Generator(32)
     state = network.state_dict()
     state["to_rgb.0.weight"][0, 0] = 1e6
     save_generator(source, {"ema": state, "raw": state}, network.arguments, objective="objective1")
     with pytest.raises(InputError, match=r"to_rgb.0.weight that half precision cannot hold"):
-        publish_model(source.parent, finished / "data" / "scores" / "objective1.parquet", tmp_path / "m.safetensors")
+        publish_model(source.parent, finished / "data" / "scores" / "progressive1.parquet", tmp_path / "m.safetensors")
     assert not (tmp_path / "m.safetensors").exists()
 
 
@@ -121,7 +121,7 @@ def test_published_results_hold_everything_but_photographs(finished: Path, tmp_p
     assert names == {
         *("metrics.md", "metrics.json", "per_image.csv", "stages.csv"),
         *("figures/metrics.png", "figures/severity_objective1.png"),
-        *("models/objective1.history.csv", "models/objective1.run.json"),
+        *("models/progressive1.history.csv", "models/progressive1.run.json"),
         *("checked/objective1.json", "weights/train/manifest.json"),
     }
     assert (output / "stages.csv").read_text().splitlines()[1] == "split,1.5,1.25,100.0"
@@ -148,7 +148,7 @@ def test_results_without_a_report_are_refused_and_lose_nothing(finished: Path, t
 
 
 def test_sample_sheet_shows_blind_steps_and_original_of_rendered_faces(finished: Path) -> None:
-    model = finished / "data" / "models" / "objective1" / "generator.safetensors"
+    model = finished / "data" / "models" / "progressive1" / "generator.safetensors"
     sheet = sample_sheet(model, "objective1", faces=((1, 1),))
     assert sheet.shape == (128, 5 * 128, 3)
     blind, step1 = sheet[:, :128], sheet[:, 128:256]
@@ -165,7 +165,9 @@ def test_overview_shows_both_models_beside_their_own_blind_images(tmp_path: Path
     for name, encoder in (("objective1", "none"), ("objective2", "plain")):
         network = Generator(8, encoder)
         save_generator(tmp_path / f"{name}.safetensors", {"ema": network.state_dict()}, network.arguments)
-    picture = cv2.imread(str(write_overview(tmp_path, faces=((1, 1), (6, 1)))), cv2.IMREAD_COLOR_RGB)
+    models = {objective: tmp_path / f"{objective}.safetensors" for objective in OBJECTIVES}
+    write_overview(tmp_path / "restored.png", models, faces=((1, 1), (6, 1)))
+    picture = cv2.imread(str(tmp_path / "restored.png"), cv2.IMREAD_COLOR_RGB)
     cell, gap, head = 256, 14, 60  # of the report's montages
     assert picture.shape == (head + gap + 2 * (cell + gap), 5 * (cell + gap) + gap, 3)
     for column, (objective, place) in enumerate(
@@ -183,30 +185,28 @@ def test_card_tells_data_training_results_and_groups(finished: Path, tmp_path: P
     groups = pd.DataFrame(
         {
             **{"issue": ["e", "e", "a"], "kind": ["gender"] * 2 + ["faces"], "group": ["female", "male", "one"]},
-            **{"source": ["predicted"] * 3, "method": ["objective1"] * 3, "metric": ["psnr"] * 3},
+            **{"source": ["predicted"] * 3, "method": ["progressive1"] * 3, "metric": ["psnr"] * 3},
             **{"n": [20, 80, 100], "mean": [21.0, 20.5, 20.6], "small": [True, False, False]},
         }
     )
     groups.to_csv(tmp_path / "groups.csv", index=False)
     write_card(
-        finished / "data" / "models" / "objective1",
-        finished / "data" / "scores" / "objective1.json",
-        tmp_path / "objective1.md",
+        finished / "data" / "models" / "progressive1",
+        finished / "data" / "scores" / "progressive1.json",
+        tmp_path / "progressive1.md",
         photographs="lfw-150",
         digest="d" * 64,
         groups=tmp_path / "groups.csv",
-        self_ensemble=2.5,
     )
-    card = (tmp_path / "objective1.md").read_text()
+    card = (tmp_path / "progressive1.md").read_text()
     for text in (
         *(
-            "# objective1: 16×16 blind faces",
+            "# progressive1: 16×16 blind faces",
             "d" * 64,
             f"{SOURCES['lfw-150']}: 1,234 to train on",
             "4,242: channels 32, encoder none",
         ),
         "1 of 5 epochs",
-        "`SelfEnsemble(generator, sigma=2.5)`",
         *("| NIQE ↓ | 7.50 | 7.50 | 7.40 to 7.60 |", "| pixel | 1.0 | 2.0 | 3.5 |", "10 minutes on a card"),
         *(
             "| gender | gender: female* | predicted | 20 | 21.00 |",
@@ -221,13 +221,13 @@ def test_card_tells_data_training_results_and_groups(finished: Path, tmp_path: P
 def test_readme_table_sets_ours_beside_the_papers() -> None:
     table = results_table(
         {
-            "objective1": {"psnr_batch": 21.26, "ssim": 0.664, "lpips_squeeze": 0.2, "frechet_face_distance": 0.1},
+            "progressive1": {"psnr_batch": 21.26, "ssim": 0.664, "lpips_squeeze": 0.2, "frechet_face_distance": 0.1},
             "blind1": {"psnr_batch": 20.1, "ssim": 0.58, "lpips_squeeze": 0.5, "frechet_face_distance": 0.8},
         }
     ).splitlines()
     # The paper's numbers: 20.6 dB, SSIM 0.65, LPIPS 0.295 of 0.468, FID 40 of 240
     assert table[2].startswith("| blind 16×16 | 20.1 (20.1) |")
-    assert table[3] == "| objective 1 | 21.3 (20.6) | 0.66 (0.65) | – | – | 0.40 (0.63) | 0.12 (0.17) |"
+    assert table[3] == "| progressive 1 | 21.3 (20.6) | 0.66 (0.65) | – | – | 0.40 (0.63) | 0.12 (0.17) |"
 
 
 def test_readme_is_updated_between_its_marks_and_only_once(tmp_path: Path) -> None:

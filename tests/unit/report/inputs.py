@@ -23,7 +23,8 @@ from blindface.subgroups.table import Methods
 
 DRAWN = {"k": pa.int32(), "sigma": pa.float64(), "s": pa.int32(), "delta": pa.float64(), "q": pa.int32()}
 # quality, in dB of PSNR, that makes the synthetic scores plausible
-LEVELS = {"blind1": 20.1, "objective1": 22.0, "blind2": 21.0, "objective2": 23.4, "sequence": 21.8}
+LEVELS = {"blind1": 20.1, "progressive1": 22.0, "blind2": 21.0, "progressive2": 23.4, "sequence": 21.8}
+MODELS = ("progressive1", "progressive2")
 METRICS = {
     "psnr_batch": ("PSNR of the batch", "higher", "RGB, from the mean squared error of a whole batch."),
     "psnr": ("PSNR", "higher", "RGB, per image."),
@@ -77,12 +78,12 @@ def write_inputs(folder: Path, count: int = 24, epochs: int = 20, seed: int = 5,
         skipped=folder / "skipped.csv",
         weights=[folder / "weights.json"],
         pairs={o: folder / f"{o}.pairs.parquet" for o in OBJECTIVES},
-        models={o: folder / o for o in OBJECTIVES},
-        steps={o: folder / f"{o}.steps.parquet" for o in OBJECTIVES},
+        models={model: folder / model for model in MODELS},
+        steps={model: folder / f"{model}.steps.parquet" for model in MODELS},
     )
-    for objective in OBJECTIVES:
-        _write_model(folder / objective, epochs, seed)
-        _write_steps(folder / f"{objective}.steps.parquet", ids[:4], targets[:4])
+    for model in MODELS:
+        _write_model(folder / model, epochs, seed)
+        _write_steps(folder / f"{model}.steps.parquet", ids[:4], targets[:4])
     restored = {}
     for method, level in LEVELS.items():
         objective = "objective2" if method.endswith("2") else "objective1"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from blindface.params import Params
-from blindface.report.analysis import by_strength, choose_examples, mildest_to_strongest, relative
+from blindface.report.inputs.analysis import by_strength, choose_examples, mildest_to_strongest, relative
 
 RANGES = Params().pairs.objective1
 
@@ -19,11 +19,11 @@ def frame(**columns: list[float]) -> pd.DataFrame:
 
 def test_best_median_and_worst_are_by_lpips_and_the_rest_random():
     scores = frame(psnr=[30, 20, 10, 5, 1], lpips_squeeze=[0.5, 0.1, 0.3, 0.2, 0.4])
-    chosen = choose_examples(scores, 4, seed=1, method="objective1")
+    chosen = choose_examples(scores, 4, seed=1, method="progressive1")
     assert [(c.id, c.rank) for c in chosen[:3]] == [("p1", "best"), ("p2", "median"), ("p0", "worst")]
     assert chosen[3].rank == "random"
     assert chosen[3].id in {"p3", "p4"}
-    assert chosen == choose_examples(scores.sample(frac=1, random_state=0), 4, seed=1, method="objective1")
+    assert chosen == choose_examples(scores.sample(frac=1, random_state=0), 4, seed=1, method="progressive1")
 
 
 def test_without_lpips_higher_psnr_is_better():

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from blindface.base.errors import InputError
-from blindface.report.group_charts import NAMES, draw_panel, issue_figure, panels_of
-from blindface.report.group_page import group_context
-from blindface.report.groups import Groups, IssueSection, groups_text, read_groups, sections
-from blindface.report.material import Material, gather
-from blindface.report.style import PALETTE, colour, panels, rc
+from blindface.report.figures.group_charts import NAMES, draw_panel, issue_figure, panels_of
+from blindface.report.figures.style import PALETTE, colour, panels, rc
+from blindface.report.inputs.material import Material, gather
+from blindface.report.page.groups import group_context
+from blindface.report.text.groups import Groups, IssueSection, groups_text, read_groups, sections
 from tests.unit.report.inputs import write_inputs
 
 
@@ -59,7 +59,7 @@ def test_a_group_has_its_count_its_mean_and_its_change(groups, issues):
     row = groups.table[
         (groups.table["kind"] == "gender")
         & (groups.table["group"] == "gender 1")
-        & (groups.table["method"] == "objective1")
+        & (groups.table["method"] == "progressive1")
         & (groups.table["metric"] == "psnr")
     ].iloc[0]
     cells = table.rows[2].cells
@@ -76,7 +76,7 @@ def test_small_groups_are_marked_in_table_and_chart(material, groups, issues):
     assert table.rows[0].cells[3].verdict == "better"
     assert table.rows[1].cells[3].verdict == ""  # too few images to judge by
     with rc():
-        for name, face in (("hat-psnr", PALETTE["paper"]), ("gender-psnr", colour("objective1"))):
+        for name, face in (("hat-psnr", PALETTE["paper"]), ("gender-psnr", colour("progressive1"))):
             panel = next(p for issue in "ce" for p in panels_of(material, groups, issue) if p.name == name)
             _, (axes,) = panels(1, 1, panel.size, (2, 0.2, 0.3, 0.3))
             draw_panel(axes, panel)
@@ -89,7 +89,7 @@ def test_a_chart_shows_the_mean_its_interval_and_the_blind_mean(material, groups
     with rc():
         _, (axes,) = panels(1, 1, panel.size, (2, 0.2, 0.3, 0.3))
         draw_panel(axes, panel)
-    row = panel.rows[(panel.rows["method"] == "objective1") & (panel.rows["group"] == "2 faces")].iloc[0]
+    row = panel.rows[(panel.rows["method"] == "progressive1") & (panel.rows["group"] == "2 faces")].iloc[0]
     places = {line.get_marker(): [] for line in axes.lines}
     for line in axes.lines:
         places[line.get_marker()].append(tuple(line.get_xdata()))
@@ -107,10 +107,10 @@ def test_detail_is_a_row_per_method(issues):
     table = kind_of(issues, "detail").table
     assert [row.label for row in table.rows] == [
         "blind 16×16",
-        "objective 1",
+        "progressive 1",
         "sequence: 1, then 2",
         "blind 128×128",
-        "objective 2",
+        "progressive 2",
     ]
     assert [cell.text.split()[0] for cell in table.rows[0].cells] == ["24", "0.100", "−3.32", "1.000", "0.000"]
     assert "energy" in kind_of(issues, "detail").about
@@ -120,7 +120,7 @@ def test_strengths_stand_in_one_table_per_objective_with_its_own_method(issues):
     names = [kind.name for kind in issues[-1].kinds]
     assert names == ["strength_objective1", "strength_objective2"]
     table = kind_of(issues, "strength_objective2").table
-    assert {column.group for column in table.columns} == {"", "objective 2"}
+    assert {column.group for column in table.columns} == {"", "progressive 2"}
     symbols = {re.split(r" [\d.]", row.label)[0] for row in table.rows[1:]}
     assert symbols == {"Blur kernel k", "Blur σ", "Reduced size s", "Noise δ", "JPEG quality q"}
 

@@ -11,11 +11,11 @@ import pytest
 
 from blindface.params import validate
 from blindface.report import Sources
-from blindface.report.image_table import image_frame, write_image_table
-from blindface.report.material import Material, gather
+from blindface.report.inputs.material import Material, gather
+from blindface.report.text.image_table import image_frame, write_image_table
 from tests.unit.report.inputs import write_inputs
 
-ORDER = ["blind1", "objective1", "sequence", "blind2", "objective2"]
+ORDER = ["blind1", "progressive1", "sequence", "blind2", "progressive2"]
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +66,11 @@ def test_external_methods_stand_with_those_of_their_inputs_and_lack_what_they_la
     ours = pd.DataFrame({"id": ["b", "a"], "psnr": [20.0, 100.0], "niqe": [np.nan, 5.123456]})
     theirs = pd.DataFrame({"id": ["a", "b"], "psnr": [21.0, 0.00001234567]})
     params = validate({"restore": {"external": [{"name": "theirs", "objective": "objective1", "folder": "there"}]}})
-    frames = {"blind2": ours, "theirs": theirs, "objective1": ours}
+    frames = {"blind2": ours, "theirs": theirs, "progressive1": ours}
     write_image_table(Material(Sources(params), per_image=frames), tmp_path, photographs=True)
     assert (tmp_path / "per_image.csv").read_text().splitlines() == [
         "id,method,psnr,niqe",
-        *("a,objective1,100,5.1235", "b,objective1,20,"),
+        *("a,progressive1,100,5.1235", "b,progressive1,20,"),
         *("a,theirs,21,", "b,theirs,1.2346e-05,"),
         *("a,blind2,100,5.1235", "b,blind2,20,"),
     ]

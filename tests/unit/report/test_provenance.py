@@ -11,10 +11,10 @@ import pytest
 
 from blindface.params import load_params
 from blindface.report import Sources
-from blindface.report.material import Material, gather, hashes
-from blindface.report.page import write_page
-from blindface.report.style import rc
-from blindface.report.summary import find_out
+from blindface.report.figures.style import rc
+from blindface.report.inputs.material import Material, gather, hashes
+from blindface.report.page.page import write_page
+from blindface.report.text.summary import find_out
 from blindface.tracking import TrackedRun
 from blindface.tracking.note import write_note
 from blindface.tracking.record import record_key
@@ -31,7 +31,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
         record = record_key(json.loads((model / "run.json").read_text()))
         write_note(model, TrackedRun("sqlite:///x", "faces", "1", f"{number:032d}", f"{objective} by night", record))
     (folder / "benchmarks").mkdir()
-    (folder / "benchmarks" / "train.objective1.tsv").write_text("s\th:m:s\tmax_rss\n7260\t2:01:00\t1234\n")
+    (folder / "benchmarks" / "train.progressive1.tsv").write_text("s\th:m:s\tmax_rss\n7260\t2:01:00\t1234\n")
     return replace(sources, params=load_params([PARAMS]), benchmarks=folder / "benchmarks")
 
 
@@ -64,13 +64,13 @@ def test_every_hash_of_the_data_stands_there(material: Material, run: str) -> No
 
 
 def test_durations_of_the_jobs_and_of_both_trainings_stand_there(run: str) -> None:
-    assert '<th scope="row">train, objective1</th><td>2 h 1 min</td><td>1,234 MB</td>' in run
-    assert "objective 1: 61 s, objective 2: 61 s" in run
+    assert '<th scope="row">train, progressive1</th><td>2 h 1 min</td><td>1,234 MB</td>' in run
+    assert "progressive 1: 61 s, progressive 2: 61 s" in run
 
 
 def test_both_runs_of_mlflow_stand_there(run: str) -> None:
     for number in (0, 1):
-        assert f"{number:032d} (objective{number + 1} by night, experiment faces)" in run
+        assert f"{number:032d} (progressive{number + 1} by night, experiment faces)" in run
 
 
 def test_skipped_inputs_stand_there_with_their_reasons_and_by_name_only_with_photographs(

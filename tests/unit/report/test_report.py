@@ -27,16 +27,17 @@ from blindface.params import OBJECTIVES, Params, load_params
 from blindface.params.data import Interpolation
 from blindface.report import Sources, build_report
 from blindface.report.durations import read_durations
-from blindface.report.facts import INTERPOLATIONS, run_facts
-from blindface.report.figures import CHARTS, PICTURES
-from blindface.report.material import Material, gather, hashes
-from blindface.report.page import DARK
-from blindface.report.style import PALETTE
-from blindface.report.summary import paragraph
+from blindface.report.figures.files import PICTURES
+from blindface.report.figures.group_charts import NAMES as GROUP_CHARTS
+from blindface.report.figures.style import PALETTE
+from blindface.report.inputs.material import Material, gather, hashes
+from blindface.report.page.page import DARK
+from blindface.report.text.facts import INTERPOLATIONS, run_facts
+from blindface.report.text.summary import paragraph
 from blindface.tracking import TrackedRun
 from blindface.tracking.note import write_note
 from blindface.tracking.record import record_key
-from tests.unit.report.inputs import write_inputs
+from tests.unit.report.inputs import MODELS, write_inputs
 
 PARAMS = '{"fetch": {"source": "embedded"}, "report": {"title": "A report of <drawn> faces", "examples": 5}}'
 
@@ -75,12 +76,19 @@ def command(sources: Sources, output: Path) -> list[str]:
     return words
 
 
+CHARTS = (
+    *("metrics", *GROUP_CHARTS),
+    *(f"convergence_{model}" for model in MODELS),
+    *(f"severity_{objective}" for objective in OBJECTIVES),
+)
+
+
 def test_every_named_file_is_written(built):
     files = set(read_files(built))
     figures = {f"figures/{name}.{kind}" for name in (*CHARTS, *PICTURES) for kind in ("png", "svg")}
     plots = {
         f"plots/{name}.csv"
-        for name in ("metrics", "differences", "severity", *(f"convergence_{o}" for o in OBJECTIVES))
+        for name in ("metrics", "differences", "severity", *(f"convergence_{model}" for model in MODELS))
     }
     assert files == figures | plots | {"metrics.md", "metrics.json", "per_image.csv", "index.html"}
 
@@ -95,8 +103,8 @@ def test_the_command_in_another_process_gives_the_same_bytes(sources, built, tmp
 
 def test_metrics_json_is_method_metric_number(built):
     values = json.loads((built / "metrics.json").read_text())
-    assert set(values) == {"blind1", "objective1", "blind2", "objective2", "sequence"}
-    assert values["objective1"]["images"] == 10
+    assert set(values) == {"blind1", "progressive1", "blind2", "progressive2", "sequence"}
+    assert values["progressive1"]["images"] == 10
     assert all(isinstance(number, int | float) for row in values.values() for number in row.values())
 
 
@@ -104,7 +112,7 @@ def test_the_table_says_what_was_run_and_that_it_is_not_lfw(built):
     text = (built / "metrics.md").read_text()
     assert "| Photographs | the embedded set of rendered faces: 10 of 5 people, 1 skipped |" in text
     assert "only show that everything works" in text
-    assert "objective 1: 3" in text
+    assert "progressive 1: 3" in text
     assert "- External file vgg19 (VGG19) cannot be had: there is no network." in text
     assert "| Perceptual loss | left out: the weights of vgg19 could not be had |" in text
 
@@ -195,8 +203,8 @@ def test_without_photographs_no_picture_and_no_name_appears(sources, built, tmp_
 def test_nothing_at_all_still_gives_a_report_that_says_so(tmp_path):
     build_report(Sources(Params()), tmp_path)
     text = (tmp_path / "metrics.md").read_text()
-    assert "No scores of blind 16×16, objective 1, sequence: 1, then 2, blind 128×128, objective 2." in text
-    assert "No training history of objective1" in text
+    assert "No scores of blind 16×16, progressive 1, sequence: 1, then 2, blind 128×128, progressive 2." in text
+    assert "No training history of progressive1" in text
     page = (tmp_path / "index.html").read_text()
     assert "No restored images were given." in page
     assert {f"figures/{name}.png" for name in (*CHARTS, *PICTURES)} <= set(read_files(tmp_path))
@@ -211,7 +219,7 @@ def test_a_named_file_that_is_missing_is_named(sources, tmp_path):
 def test_a_broken_file_is_an_error_with_a_remedy(sources, tmp_path):
     (tmp_path / "history.csv").write_text("epoch\n1\n")
     with pytest.raises(InputError, match=r"history\.csv is not a training history \(no column step\): train again"):
-        gather(replace(sources, models={"objective1": tmp_path}))
+        gather(replace(sources, models={"progressive1": tmp_path}))
 
 
 def test_the_page_draws_every_loss_of_the_history(html):
@@ -220,9 +228,11 @@ def test_the_page_draws_every_loss_of_the_history(html):
 
 
 def test_scores_without_values_per_image_are_said_to_lack_them(sources):
-    given = [path for path in sources.images if path.stem != "objective2"]
+    given = [path for path in sources.images if path.stem != "progressive2"]
     sentences = gather(replace(sources, images=given)).lacks
-    assert "No values per image of objective 2: paired differences, strengths and per_image.csv lack them." in sentences
+    assert (
+        "No values per image of progressive 2: paired differences, strengths and per_image.csv lack them." in sentences
+    )
     assert not [sentence for sentence in gather(sources).lacks if "values per image" in sentence]
 
 
@@ -242,19 +252,10 @@ def test_a_folder_of_photographs_is_not_said_to_hold_so_many_people(sources):
 def test_epochs_of_a_training_that_began_with_a_trained_generator_are_called_further_ones(sources: Sources) -> None:
     material = gather(sources)
     assert "after those" not in dict(run_facts(material))["Epochs"]
-    material.runs["objective1"]["params"] = {"train": {"objective1": {"initial": "models/objective1.safetensors"}}}
+    material.runs["progressive1"]["params"] = {"train": {"objective1": {"initial": "models/one.safetensors"}}}
     one, two = dict(run_facts(material))["Epochs"].split(", ")
-    assert one.endswith("after those of objective1.safetensors")
+    assert one.endswith("after those of one.safetensors")
     assert "after those" not in two
-
-
-def test_report_says_whose_images_were_restored_with_their_mirror_images(sources: Sources) -> None:
-    assert "Self-ensemble" not in dict(run_facts(gather(sources)))
-    chosen = sources.params.restore.model_copy(update={"self_ensemble": ("objective2",)})
-    params = sources.params.model_copy(update={"restore": chosen})
-    text = dict(run_facts(gather(replace(sources, params=params))))["Self-ensemble"]
-    assert text.startswith("objective 2: the mean")
-    assert text.endswith("finer than a Gaussian of 2.5 px")
 
 
 @pytest.mark.parametrize("display", get_args(Interpolation))
@@ -266,7 +267,7 @@ def test_the_enlargement_of_blind_images_is_named_because_it_moves_their_numbers
 
 def test_hashes_name_the_data_behind_the_numbers(sources):
     found = hashes(gather(sources))
-    assert {"targets", "split", "test pairs, objective1", "generator, objective2", "restored, sequence"} <= set(found)
+    assert {"targets", "split", "test pairs, objective1", "generator, progressive2", "restored, sequence"} <= set(found)
     assert all(len(value) == 64 for value in found.values())
 
 
@@ -285,7 +286,7 @@ def test_durations_come_in_the_order_of_the_data_and_broken_files_are_left_out(t
         "degrade.objective1.test": "2.0\t0:00:02\tNA\n",
         "my_rule": "1.0\t0:00:01\t10\n",
         "write_report": "9.0\t0:00:09\t10\n",
-        "train.objective1": "",
+        "train.progressive1": "",
     }
     for name, row in files.items():
         (tmp_path / f"{name}.tsv").write_text(head + row)
@@ -299,19 +300,19 @@ def test_durations_come_in_the_order_of_the_data_and_broken_files_are_left_out(t
 
 
 def test_the_run_of_mlflow_is_named_without_the_address_of_the_store(sources, tmp_path):
-    shutil.copytree(sources.models["objective1"], tmp_path / "objective1")
-    models = {"objective1": tmp_path / "objective1"}
+    shutil.copytree(sources.models["progressive1"], tmp_path / "progressive1")
+    models = {"progressive1": tmp_path / "progressive1"}
     assert dict(run_facts(gather(replace(sources, models=models))))["MLflow runs"] == "none is noted beside the models"
-    record = record_key(json.loads((tmp_path / "objective1/run.json").read_text()))
-    run = TrackedRun("https://me:secret@host", "faces", "1", "0123abcd", "objective1 on 2 May", record)
-    write_note(tmp_path / "objective1", run)
+    record = record_key(json.loads((tmp_path / "progressive1/run.json").read_text()))
+    run = TrackedRun("https://me:secret@host", "faces", "1", "0123abcd", "progressive1 on 2 May", record)
+    write_note(tmp_path / "progressive1", run)
     text = dict(run_facts(gather(replace(sources, models=models))))["MLflow runs"]
-    assert text == "objective 1: 0123abcd (objective1 on 2 May, experiment faces)"
+    assert text == "progressive 1: 0123abcd (progressive1 on 2 May, experiment faces)"
 
 
 def test_what_a_method_chose_on_the_validation_part_is_said(tmp_path):
     chosen = {
-        "what": "weight of objective 2 in the blend",
+        "what": "weight of progressive 2 in the blend",
         "value": 0.75,
         "criterion": "psnr",
         "images": 8,
@@ -321,8 +322,8 @@ def test_what_a_method_chose_on_the_validation_part_is_said(tmp_path):
     with ImageTableWriter(path, {"id": pa.string()}, {"image": (8, 8, 3)}, {"chosen": json.dumps(chosen)}) as writer:
         writer.append({"id": ["a"]}, {"image": np.zeros((1, 8, 8, 3), np.uint8)})
     material = Material(Sources(Params(), restored={"parallel": path}))
-    assert material.chosen("parallel") == "weight of objective 2 in the blend: 0.75, by psnr on 8 validation images"
-    assert material.chosen("objective1") == ""
+    assert material.chosen("parallel") == "weight of progressive 2 in the blend: 0.75, by psnr on 8 validation images"
+    assert material.chosen("progressive1") == ""
 
 
 def test_missing_pieces_of_every_kind_are_named(sources):
@@ -332,10 +333,10 @@ def test_missing_pieces_of_every_kind_are_named(sources):
         "No split",
         "No list of skipped photographs",
         "No targets",
-        "No training history of objective1",
-        "No training record of objective2",
-        "No restored images of objective 1, sequence: 1, then 2, objective 2",
-        "No outputs of the single steps of objective1, objective2",
+        "No training history of progressive1",
+        "No training record of progressive2",
+        "No restored images of progressive 1, sequence: 1, then 2, progressive 2",
+        "No outputs of the single steps of progressive 1, progressive 2",
     ):
         assert piece in text
 
@@ -466,7 +467,8 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("palette", [PALETTE, DARK], ids=["light", "dark"])
 def test_every_colour_of_text_can_be_read_on_the_page(palette):
-    assert len(set(palette.values())) == len(palette)  # the page tells roles apart by their value
+    # the page tells roles apart by their value on light ground
+    assert len({PALETTE[role] for role in palette}) == len({(PALETTE[role], DARK[role]) for role in palette})
     # 4.5: WCAG 2.2, success criterion 1.4.3, level AA
     weak = {name for name, value in palette.items() if contrast(value, palette["paper"]) < 4.5}
     assert weak == {"paper", "line"}

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from blindface.report.charts import SEVERITY_MARGINS, SEVERITY_SIZE
-from blindface.report.style import PALETTE, add_key, panels, rc
+from blindface.report.figures.charts import SEVERITY_MARGINS, SEVERITY_SIZE
+from blindface.report.figures.style import PALETTE, add_key, panels, rc
 
 TITLE = "Objective 2, 128×128: means of equal-width bins with 95 % intervals"
 METHODS = [

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from blindface.params import validate
-from blindface.report.differences import difference_frame, differences
-from blindface.report.material import Material, Sources
-from blindface.report.scores import Metric, Scores
-from blindface.report.summary import find_out, paragraph
+from blindface.report.inputs.material import Material, Sources
+from blindface.report.inputs.scores import Metric, Scores
+from blindface.report.text.differences import difference_frame, differences
+from blindface.report.text.summary import find_out, paragraph
 
 IDS = [f"p{number:02d}" for number in range(20)]
 METRICS = {"psnr_batch": "higher", "psnr": "higher", "lpips_vgg": "lower"}
@@ -36,10 +36,10 @@ def material_of(source: str = "lfw", **levels: tuple[float, float]) -> Material:
 
 
 def test_a_difference_is_taken_image_by_image():
-    found = differences(material_of(blind1=(20.0, 0.5), objective1=(20.5, 0.5)))
+    found = differences(material_of(blind1=(20.0, 0.5), progressive1=(20.5, 0.5)))
     assert [(entry.method, entry.base, entry.metric) for entry in found] == [
-        ("objective1", "blind1", "psnr"),
-        ("objective1", "blind1", "lpips_vgg"),
+        ("progressive1", "blind1", "psnr"),
+        ("progressive1", "blind1", "lpips_vgg"),
     ]
     assert found[0].mean == pytest.approx(0.5, abs=0.01)
     # images scatter by 1.2 dB, their differences by 0.01 dB
@@ -48,23 +48,23 @@ def test_a_difference_is_taken_image_by_image():
 
 
 def test_combinations_are_also_compared_with_the_model_of_their_objective():
-    levels = {"blind1": (20.0, 0.5), "objective1": (21.0, 0.3), "sequence": (20.4, 0.2)}
+    levels = {"blind1": (20.0, 0.5), "progressive1": (21.0, 0.3), "sequence": (20.4, 0.2)}
     pairs = difference_frame(differences(material_of(**levels)))
     assert list(pairs[pairs["metric"] == "psnr"][["method", "base", "verdict"]].itertuples(index=False, name=None)) == [
-        ("objective1", "blind1", "better"),
+        ("progressive1", "blind1", "better"),
         ("sequence", "blind1", "better"),
-        ("sequence", "objective1", "worse"),
+        ("sequence", "progressive1", "worse"),
     ]
 
 
 def test_tables_of_other_images_give_no_difference():
-    material = material_of(blind1=(20.0, 0.5), objective1=(20.5, 0.5))
+    material = material_of(blind1=(20.0, 0.5), progressive1=(20.5, 0.5))
     material.per_image["blind1"] = material.per_image["blind1"].assign(id=[f"q{number}" for number in range(20)])
     assert differences(material) == []
 
 
 def test_the_paragraph_says_what_was_done_and_what_came_out():
-    levels = {"blind1": (20.1, 0.47), "objective1": (20.9, 0.3), "blind2": (23.0, 0.5), "objective2": (22.0, 0.4)}
+    levels = {"blind1": (20.1, 0.47), "progressive1": (20.9, 0.3), "blind2": (23.0, 0.5), "progressive2": (22.0, 0.4)}
     material = material_of(**levels)
     material.photographs, material.people = 13233, 5749
     material.parts = {"train": 10586, "validation": 0, "test": 2647}
@@ -72,13 +72,14 @@ def test_the_paragraph_says_what_was_done_and_what_came_out():
     assert text.startswith("Faces from LFW, 250×250 (13,233 photographs of 5,749 people) were degraded on purpose")
     assert "trained on 10,586 images and are tested on 2,647" in text
     assert (
-        "Objective 1 brings the images nearer to the originals pixel by pixel (PSNR 20.10 → 20.90 dB, higher is better)"
+        "Progressive 1 brings the images nearer to the originals pixel by pixel"
+        " (PSNR 20.10 → 20.90 dB, higher is better)"
         " and makes them look more like the originals to a network fitted to people's judgement"
         " (LPIPS (VGG) 0.470 → 0.300, lower is better)." in text
     )
-    assert "Objective 2 takes the images farther from the originals pixel by pixel" in text
+    assert "Progressive 2 takes the images farther from the originals pixel by pixel" in text
     assert ", but makes them look more like" in text
-    assert "The paper reports, on LFW, PSNR 20.1 → 20.6 dB for objective 1" in text
+    assert "The paper reports, on LFW, PSNR 20.1 → 20.6 dB for progressive 1" in text
 
 
 def test_rendered_faces_are_not_called_photographs():
@@ -96,16 +97,16 @@ def test_people_are_not_counted_where_every_photograph_has_its_own():
 
 
 def test_no_difference_is_not_sold_as_one():
-    material = material_of(blind1=(20.0, 0.5), objective1=(20.0001, 0.5))
+    material = material_of(blind1=(20.0, 0.5), progressive1=(20.0001, 0.5))
     assert [change.verdict for change in find_out(material).changes] == ["unclear", "unclear"]
     assert "does not clearly bring" in paragraph(material, find_out(material).changes)
 
 
 def test_batches_that_contradict_the_images_leave_the_verdict_open():
-    material = material_of(blind1=(20.0, 0.5), objective1=(20.5, 0.4))
-    metrics = dict(material.scores["objective1"].metrics)
+    material = material_of(blind1=(20.0, 0.5), progressive1=(20.5, 0.4))
+    metrics = dict(material.scores["progressive1"].metrics)
     metrics["psnr_batch"] = Metric("psnr_batch", "PSNR", "higher", batch_mean=19.0)
-    material.scores["objective1"] = Scores("objective1", 20, 8, metrics)
+    material.scores["progressive1"] = Scores("progressive1", 20, 8, metrics)
     assert [change.verdict for change in find_out(material).changes] == ["unclear", "better"]
 
 

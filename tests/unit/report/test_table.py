@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from blindface.base.errors import InputError
 from blindface.base.files import write_json
-from blindface.report.catalogue import PAPER_METRICS, PAPER_VALUES, method_of
-from blindface.report.differences import Difference
-from blindface.report.results import difference_table, other_protocol, per_image, same_protocol
-from blindface.report.scores import Metric, Scores, decimals, deviation, interval, read_scores
+from blindface.params import Params, validate
+from blindface.report.inputs.material import Material, Sources
+from blindface.report.inputs.paper import PAPER_METRICS, PAPER_VALUES
+from blindface.report.inputs.scores import Metric, Scores, decimals, deviation, interval, read_scores
+from blindface.report.text import results
+from blindface.report.text.differences import Difference
+from blindface.report.text.results import difference_table
+from blindface.report.text.table import Table
+from blindface.restoration.methods import method_of
 
 
 def scores_of(method: str, **metrics: Metric) -> Scores:
@@ -23,13 +26,29 @@ def metric(name: str, mean: float | None = None, deviation: float | None = None,
     return Metric(name, name.upper(), better, mean, deviation, **more)
 
 
+def material_of(scores: dict[str, Scores], params: Params | None = None) -> Material:
+    return Material(Sources(params or Params()), scores=scores)
+
+
+def same_protocol(scores: dict[str, Scores]) -> Table:
+    return results.same_protocol(material_of(scores))
+
+
+def other_protocol(scores: dict[str, Scores]) -> Table | None:
+    return results.other_protocol(material_of(scores))
+
+
+def per_image(scores: dict[str, Scores]) -> Table | None:
+    return results.per_image(material_of(scores))
+
+
 def cells(table, label: str) -> list[str]:
     return next([str(cell) for cell in row.cells] for row in table.rows if row.label == label)
 
 
 def test_the_papers_numbers_are_those_of_its_table():
     # method.md, "Paper's results"
-    assert [PAPER_VALUES["objective2"][m.name].text for m in PAPER_METRICS] == [
+    assert [PAPER_VALUES["progressive2"][m.name].text for m in PAPER_METRICS] == [
         "22.0 ± 0.4",
         "0.64 ± 0.01",
         "0.862 ± 0.009",
@@ -53,15 +72,15 @@ def test_details_are_printed_with_the_decimals_of_their_column_or_not_at_all():
 
 
 def test_the_same_protocol_stands_beside_the_papers_number():
-    table = same_protocol({"objective1": scores_of("objective1", psnr_batch=metric("psnr_batch", 21.9, 0.2))})
-    assert cells(table, "objective 1")[:2] == ["21.90 ± 0.20", "20.6 ± 0.3"]
+    table = same_protocol({"progressive1": scores_of("progressive1", psnr_batch=metric("psnr_batch", 21.9, 0.2))})
+    assert cells(table, "progressive 1")[:2] == ["21.90 ± 0.20", "20.6 ± 0.3"]
     assert cells(table, "sequence: 1, then 2")[1] == "–"
 
 
 def test_another_backbone_is_never_in_the_papers_column_and_only_ratios_compare():
     scores = {
         "blind1": scores_of("blind1", lpips_squeeze=metric("lpips_squeeze", 0.50)),
-        "objective1": scores_of("objective1", lpips_squeeze=metric("lpips_squeeze", 0.20)),
+        "progressive1": scores_of("progressive1", lpips_squeeze=metric("lpips_squeeze", 0.20)),
     }
     assert not any("LPIPS" in column.group for column in same_protocol(scores).columns)
     table = other_protocol(scores)
@@ -72,31 +91,31 @@ def test_another_backbone_is_never_in_the_papers_column_and_only_ratios_compare(
         ("LPIPS (VGG) ↓", "÷ blind"),
     ]
     # 0.20 / 0.50 and the paper's 0.295 / 0.468
-    assert cells(table, "objective 1") == ["**0.200**", "0.40", "0.295 ± 0.006", "0.63"]
+    assert cells(table, "progressive 1") == ["**0.200**", "0.40", "0.295 ± 0.006", "0.63"]
     assert cells(table, "blind 16×16")[1] == "–"
 
 
 def test_the_papers_own_backbone_goes_beside_the_paper():
-    scores = {"objective1": scores_of("objective1", lpips_vgg=metric("lpips_vgg", 0.3), fid=metric("fid", 40.0))}
+    scores = {"progressive1": scores_of("progressive1", lpips_vgg=metric("lpips_vgg", 0.3), fid=metric("fid", 40.0))}
     assert other_protocol(scores) is None
     assert "LPIPS (VGG) ↓" in dict(same_protocol(scores).groups)
 
 
 def test_a_missing_number_reads_na_with_its_reason_as_a_note_once():
     reason = "the weights 'niqe' are not in the mirror"
-    scores = {name: scores_of(name, niqe=metric("niqe", unavailable=reason)) for name in ("blind1", "objective1")}
+    scores = {name: scores_of(name, niqe=metric("niqe", unavailable=reason)) for name in ("blind1", "progressive1")}
     table = same_protocol(scores)
     number = table.notes.index("the weights 'niqe' are not in the mirror.") + 1
-    assert cells(table, "objective 1")[-4] == f"n/a ({number})"
+    assert cells(table, "progressive 1")[-4] == f"n/a ({number})"
     assert cells(table, "blind 16×16")[-4] == f"n/a ({number})"
     assert table.markdown().count(reason) == 1
-    assert "No scores of 'objective2' were given." in table.notes
+    assert "No scores of 'progressive2' were given." in table.notes
 
 
 def test_per_image_means_have_their_interval_and_sets_have_no_such_column():
     scores = {
-        "objective1": scores_of(
-            "objective1",
+        "progressive1": scores_of(
+            "progressive1",
             psnr=metric("psnr", image_mean=22.104, interval=(21.9, 22.31)),
             fid=metric("fid", 40.0, unavailable="of a set"),
             identity=metric("identity", unavailable="no embedding"),
@@ -104,21 +123,21 @@ def test_per_image_means_have_their_interval_and_sets_have_no_such_column():
     }
     table = per_image(scores)
     assert [column.group for column in table.columns] == ["PSNR ↑", "IDENTITY ↑"]
-    assert cells(table, "objective 1")[0] == "22.10 [21.90, 22.31]"
-    assert cells(table, "objective 1")[1].startswith("n/a (")
+    assert cells(table, "progressive 1")[0] == "22.10 [21.90, 22.31]"
+    assert cells(table, "progressive 1")[1].startswith("n/a (")
 
 
 def test_the_best_of_the_methods_on_the_same_inputs_stands_out_in_the_metrics_direction():
-    levels = {"blind1": 0.5, "objective1": 0.2, "sequence": 0.3, "blind2": 0.1, "objective2": 0.15, "gfpgan": 0.01}
+    levels = {"blind1": 0.5, "progressive1": 0.2, "sequence": 0.3, "blind2": 0.1, "progressive2": 0.15, "gfpgan": 0.01}
     scores = {name: scores_of(name, niqe=metric("niqe", value)) for name, value in levels.items()}
     table = same_protocol(scores)
     place = [column.group for column in table.columns].index("NIQE ↓")
-    assert {row.label for row in table.rows if row.cells[place].best} == {"objective 1", "blind 128×128"}
+    assert {row.label for row in table.rows if row.cells[place].best} == {"progressive 1", "blind 128×128"}
 
 
 def test_a_distance_of_sets_is_printed_with_its_own_interval():
-    table = same_protocol({"objective1": scores_of("objective1", fid=metric("fid", 40.0, interval=(38.0, 42.0)))})
-    assert "40.00 [38.00, 42.00]" in cells(table, "objective 1")
+    table = same_protocol({"progressive1": scores_of("progressive1", fid=metric("fid", 40.0, interval=(38.0, 42.0)))})
+    assert "40.00 [38.00, 42.00]" in cells(table, "progressive 1")
 
 
 @pytest.mark.parametrize(
@@ -131,36 +150,38 @@ def test_a_distance_of_sets_is_printed_with_its_own_interval():
     ],
 )
 def test_a_difference_is_judged_by_its_interval_and_the_metrics_direction(better, bounds, verdict, text):
-    entry = Difference("objective1", "blind1", "m", "M", better, 24, -0.2, bounds)
+    entry = Difference("progressive1", "blind1", "m", "M", better, 24, -0.2, bounds)
     assert entry.verdict == verdict
     table = difference_table([entry])
-    assert [row.label for row in table.rows] == ["objective 1 − blind 16×16"]
+    assert [row.label for row in table.rows] == ["progressive 1 − blind 16×16"]
     assert str(table.rows[0].cells[0]) == text
 
 
 def test_methods_stand_by_the_inputs_they_saw_and_optional_ones_only_where_they_are_scored():
     scores = {name: scores_of(name, psnr_batch=metric("psnr_batch", 23.0)) for name in ("theirs", "mae1", "gfpgan")}
-    scores["theirs"] = replace(scores["theirs"], objective="objective1")
-    scores["objective1"] = scores_of("objective1", psnr_batch=metric("psnr_batch", 22.0))
-    table = same_protocol(scores)
+    scores["progressive1"] = scores_of("progressive1", psnr_batch=metric("psnr_batch", 22.0))
+    theirs = [{"name": "theirs", "objective": "objective1", "folder": "f"}]
+    table = results.same_protocol(material_of(scores, validate({"restore": {"external": theirs}})))
     assert [row.label for row in table.rows] == [
         "blind 16×16",
-        "objective 1, MAE only",
-        "objective 1",
+        "progressive 1, MAE only",
+        "progressive 1",
         "sequence: 1, then 2",
         "theirs",
         "blind 128×128",
-        "objective 2",
+        "progressive 2",
         "gfpgan",
     ]
     assert cells(table, "gfpgan")[0] == "23.00"
     assert method_of("theirs", {"theirs": "objective1"}).blind == "blind1"
-    assert {row.label for row in table.rows if row.cells[0].best} == {"objective 1, MAE only"}
+    assert {row.label for row in table.rows if row.cells[0].best} == {"progressive 1, MAE only"}
 
 
 def test_markdown_rows_are_as_long_as_the_header():
     lines = (
-        same_protocol({"objective1": scores_of("objective1", ssim=metric("ssim", 0.6, 0.01))}).markdown().split("\n")
+        same_protocol({"progressive1": scores_of("progressive1", ssim=metric("ssim", 0.6, 0.01))})
+        .markdown()
+        .split("\n")
     )
     rows = [line for line in lines if line.startswith("|")]
     assert len({len(row) for row in rows}) == 1
@@ -181,3 +202,36 @@ def test_not_finite_scores_count_as_missing(tmp_path):
         + "}}"
     )
     assert read_scores(tmp_path / "x.json").metrics["psnr_batch"].value is None
+
+
+def test_a_number_of_some_images_says_so_and_is_never_bold():
+    half = metric("niqe", 4.0, 0.1, image_mean=4.0, interval=(3.5, 4.5), counted=12, images=24)
+    whole = metric("niqe", 6.0, 0.1, image_mean=6.0, interval=(5.5, 6.5), counted=24, images=24)
+    worst = metric("niqe", 9.0, 0.1, image_mean=9.0, interval=(8.5, 9.5), counted=24, images=24)
+    scores = {
+        "progressive2": scores_of("progressive2", niqe=half),
+        "classical2": scores_of("classical2", niqe=whole),
+        "blind2": scores_of("blind2", niqe=worst),
+    }
+    table = results.per_image(material_of(scores))
+    cells = {row.label: str(row.cells[0]) for row in table.rows}
+    assert cells[method_of("progressive2").label] == "4.00 [3.50, 4.50], 12 of 24 images"
+    assert cells[method_of("classical2").label] == "**6.00** [5.50, 6.50]"
+    assert "4.00 ± 0.10, 12 of 24 images" in results.same_protocol(material_of(scores)).markdown()
+
+
+def test_a_difference_over_fewer_images_says_so_and_one_that_lost_images_has_no_verdict():
+    given = ("progressive2", "blind2", "niqe", "NIQE", "lower", 12, -4.0, (-5.0, -3.0), 24)
+    lost, shared = Difference(*given, lost=12), Difference(*given)
+    assert (lost.verdict, shared.verdict) == ("unclear", "better")
+    assert "12 of 24 images" in difference_table([lost]).markdown()
+
+
+def test_distances_of_sets_have_a_table_of_their_own():
+    kid = metric("kid", 1.25, interval=(1.0, 1.5), counted=24, images=24)
+    precision = metric("precision_inception", 0.75, interval=(0.6, 0.9), counted=24, images=24)
+    scores = {"blind2": scores_of("blind2", kid=kid, precision_inception=precision)}
+    text = results.of_sets(material_of(scores)).markdown()
+    assert "1.25 [1.00, 1.50]" in text
+    assert "0.750 [0.600, 0.900]" in text
+    assert results.per_image(material_of(scores)) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from scipy.ndimage import gaussian_filter
 
 from blindface.base import image_table
 from blindface.base.device import choose_device
@@ -18,9 +16,9 @@ from blindface.base.errors import DeviceError, InputError
 from blindface.base.images import resize, signed_to_uint8, to_signed
 from blindface.networks import Generator
 from blindface.networks.model_file import hash_tensors, load_generator, save_generator
-from blindface.params import Objective
-from blindface.restoration.self_ensemble import SelfEnsemble
-from blindface.restoration.stage import CACHED, restore, restore_images, restore_steps
+from blindface.params import RestoreParams
+from blindface.restoration.models import CACHED, restore_images
+from blindface.restoration.stage import restore, restore_steps
 
 
 def write_pairs(path: Path, size: int, count: int = 5) -> np.ndarray:
@@ -45,7 +43,9 @@ def write_model(path: Path, encoder: str = "none", seed: int = 0) -> Generator:
 @pytest.mark.parametrize("interpolation", ["linear", "cubic"])
 def test_blind_images_are_only_enlarged_for_display(tmp_path: Path, interpolation: str) -> None:
     images = write_pairs(tmp_path / "pairs.parquet", 16)
-    count = restore("blind1", tmp_path / "pairs.parquet", [], tmp_path / "out.parquet", interpolation=interpolation)
+    count = restore(
+        "blind1", tmp_path / "pairs.parquet", [], tmp_path / "out.parquet", params=RestoreParams(display=interpolation)
+    )
     shown = image_table.read_images(tmp_path / "out.parquet", "image")
     assert count == 5
     np.testing.assert_array_equal(shown, [resize(image, 128, interpolation) for image in images])
@@ -62,7 +62,9 @@ def test_sequence_hands_the_second_model_a_uint8_image(tmp_path: Path) -> None:
     images = write_pairs(tmp_path / "pairs.parquet", 16)
     first, second = write_model(tmp_path / "1.safetensors"), write_model(tmp_path / "2.safetensors", "plain", 1)
     models = [tmp_path / "1.safetensors", tmp_path / "2.safetensors"]
-    restore("sequence", tmp_path / "pairs.parquet", models, tmp_path / "out.parquet", batch_size=5)
+    restore(
+        "sequence", tmp_path / "pairs.parquet", models, tmp_path / "out.parquet", params=RestoreParams(batch_size=5)
+    )
     with torch.no_grad():
         middle = signed_to_uint8(first(to_signed(torch.tensor(images)))[-1])
         expected = signed_to_uint8(second(to_signed(middle))[-1]).numpy()
@@ -75,10 +77,10 @@ def test_what_the_first_model_restored_already_is_not_made_again(tmp_path: Path)
     for name, encoder, seed in (("1", "none", 0), ("other", "none", 3), ("2", "plain", 1)):
         write_model(tmp_path / f"{name}.safetensors", encoder, seed)
     first, other, second = (tmp_path / f"{name}.safetensors" for name in ("1", "other", "2"))
-    restore("objective1", pairs, [first], begun, batch_size=2)
+    restore("progressive1", pairs, [first], begun, params=RestoreParams(batch_size=2))
     results = []
     for models, given in (([first, second], None), ([first, second], begun), ([other, second], begun)):
-        restore("sequence", pairs, models, tmp_path / "out.parquet", batch_size=3, begun=given)
+        restore("sequence", pairs, models, tmp_path / "out.parquet", params=RestoreParams(batch_size=3), begun=given)
         results.append(image_table.read_images(tmp_path / "out.parquet", "image"))
     np.testing.assert_array_equal(results[1], results[2])  # the first model is not asked
     assert np.abs(results[0].astype(int) - results[1]).max() <= 1  # batches of 2 and 3 round differently
@@ -92,15 +94,15 @@ def test_what_the_method_does_not_begin_with_is_refused(tmp_path: Path) -> None:
     write_model(tmp_path / "2.safetensors", "plain")
     models = [tmp_path / "1.safetensors", tmp_path / "2.safetensors"]
     restore("blind1", pairs, [], tmp_path / "blind1.parquet")
-    restore("objective1", fewer, models[:1], tmp_path / "objective1.parquet")
+    restore("progressive1", fewer, models[:1], tmp_path / "progressive1.parquet")
     with pytest.raises(
-        InputError, match=r"blind1\.parquet is the result of blind1, but sequence begins with that of obj"
+        InputError, match=r"blind1\.parquet is the result of blind1, but sequence begins with that of pro"
     ):
         restore("sequence", pairs, models, output, begun=tmp_path / "blind1.parquet")
-    with pytest.raises(InputError, match=r"objective1 begins with no other's: leave it out"):
-        restore("objective1", pairs, models[:1], output, begun=tmp_path / "objective1.parquet")
-    with pytest.raises(InputError, match=r"objective1\.parquet holds other images than .*pairs\.parquet"):
-        restore("sequence", pairs, models, output, begun=tmp_path / "objective1.parquet")
+    with pytest.raises(InputError, match=r"progressive1 begins with no other's: leave it out"):
+        restore("progressive1", pairs, models[:1], output, begun=tmp_path / "progressive1.parquet")
+    with pytest.raises(InputError, match=r"progressive1\.parquet holds other images than .*pairs\.parquet"):
+        restore("sequence", pairs, models, output, begun=tmp_path / "progressive1.parquet")
     assert not output.exists()
 
 
@@ -109,11 +111,11 @@ def test_result_depends_on_no_other_image_of_the_batch(tmp_path: Path) -> None:
     write_model(tmp_path / "m.safetensors")
     for size in (1, 5):
         restore(
-            "objective1",
+            "progressive1",
             tmp_path / "pairs.parquet",
             [tmp_path / "m.safetensors"],
             tmp_path / f"{size}.parquet",
-            batch_size=size,
+            params=RestoreParams(batch_size=size),
         )
     one, all_at_once = (image_table.read_images(tmp_path / f"{size}.parquet", "image").astype(int) for size in (1, 5))
     assert np.abs(one - all_at_once).max() <= 1  # convolutions of other batch sizes round differently
@@ -130,57 +132,10 @@ def test_a_processor_takes_no_more_images_at_a_time_than_its_cache_holds(tmp_pat
     assert [step.shape[:2] for step in restore_images(network, images[:0])] == [(0, 32), (0, 64), (0, 128)]
 
 
-def test_self_ensemble_is_the_mean_with_the_mirror_images_result_of_the_chosen_objective(tmp_path: Path) -> None:
-    images = write_pairs(tmp_path / "pairs.parquet", 16)
-    network = write_model(tmp_path / "m.safetensors")
-
-    def restored(chosen: Objective) -> np.ndarray:
-        arguments = (tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
-        restore("objective1", *arguments, self_ensemble={chosen: 0.0})
-        return image_table.read_images(tmp_path / "out.parquet", "image")
-
-    signed = to_signed(torch.tensor(images))
-    with torch.no_grad():
-        expected = (network(signed)[-1] + network(signed.flip(-1))[-1].flip(-1)) / 2
-        mirrored = SelfEnsemble(network)(signed.flip(-1))[-1].flip(-1)
-    np.testing.assert_array_equal(restored("objective1"), signed_to_uint8(expected).numpy())
-    torch.testing.assert_close(mirrored, expected)
-    plain = restored("objective2")
-    with torch.no_grad():
-        np.testing.assert_array_equal(plain, signed_to_uint8(network(signed)[-1]).numpy())
-    assert (plain != restored("objective1")).any()
-
-    model, steps = tmp_path / "m.safetensors", tmp_path / "steps.parquet"
-    restore_steps(tmp_path / "pairs.parquet", model, steps, 3, self_ensemble={"objective1": 0.0})
-    np.testing.assert_array_equal(image_table.read_images(steps, "step3"), restored("objective1")[:3])
-
-
-def test_self_ensemble_averages_colour_and_coarse_brightness_and_keeps_fine_brightness(tmp_path: Path) -> None:
-    images = write_pairs(tmp_path / "pairs.parquet", 16)
-    network = write_model(tmp_path / "m.safetensors")
-    signed = to_signed(torch.tensor(images))
-    with torch.no_grad():
-        joined = SelfEnsemble(network, sigma=2.5)(signed)
-        straight, mirrored = network(signed), [image.flip(-1) for image in network(signed.flip(-1))]
-    for size, ours, other, found in zip((32, 64, 128), straight, mirrored, joined, strict=True):
-        change = ((other - ours) / 2).double().numpy()
-        luma = np.einsum("nchw,c->nhw", change, [0.299, 0.587, 0.114])[:, None]
-        sigma = 2.5 * size / 128
-        coarse = gaussian_filter(luma, (0, 0, sigma, sigma), mode="nearest", radius=(0, 0, *[math.ceil(3 * sigma)] * 2))
-        expected = torch.from_numpy(ours.double().numpy() + change - luma + coarse).float()
-        torch.testing.assert_close(found, expected)
-        assert np.abs(luma - coarse).max() > 1e-3  # there was something to keep
-
-    arguments = (tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
-    restore("objective1", *arguments, self_ensemble={"objective1": 2.5})
-    restored = image_table.read_images(tmp_path / "out.parquet", "image")
-    np.testing.assert_array_equal(restored, signed_to_uint8(joined[-1]).numpy())
-
-
 def test_steps_are_kept_for_the_first_examples_only(tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs.parquet", 16)
     write_model(tmp_path / "m.safetensors")
-    restore("objective1", tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "all.parquet")
+    restore("progressive1", tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "all.parquet")
     count = restore_steps(tmp_path / "pairs.parquet", tmp_path / "m.safetensors", tmp_path / "steps.parquet", 3)
     assert count == 3
     assert image_table.read_images(tmp_path / "steps.parquet", "step1").shape == (3, 32, 32, 3)
@@ -244,7 +199,7 @@ def test_a_model_of_the_other_objective_is_refused_before_anything_is_written(tm
     write_pairs(tmp_path / "pairs.parquet", 16)
     write_model(tmp_path / "m.safetensors", "plain")
     with pytest.raises(InputError, match="128 px, but gets 16 px"):
-        restore("objective1", tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
+        restore("progressive1", tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
     with pytest.raises(InputError, match="passes 2 models, got 1"):
         restore("sequence", tmp_path / "pairs.parquet", [tmp_path / "m.safetensors"], tmp_path / "out.parquet")
     assert [path.name for path in tmp_path.glob("out*")] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from blindface import __version__
+from blindface.base.code import digest_code
 from blindface.base.device import describe_device
 from blindface.base.files import sha256_file, write_json
 from blindface.base.version import find_commit
@@ -57,23 +57,8 @@ def versions() -> dict[str, str | None]:
 
 
 def hash_code() -> str:
-    """SHA-256 over the source files that decide the weights, so that a finished run of other code is told apart."""
-    root = Path(__file__).parents[2]
-    files = [
-        root / name
-        for name in (
-            "base/images.py",
-            "base/numerics.py",
-            "base/randomness.py",
-            "shifting.py",
-        )
-    ]
-    for package in ("networks", "losses", "training", "degradation"):
-        files += sorted((root / package).rglob("*.py"))
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.relative_to(root).as_posix()}\n".encode() + file.read_bytes())
-    return digest.hexdigest()
+    """SHA-256 of the code that decides the weights, so that a finished run of other code is told apart."""
+    return digest_code("train")
 
 
 def write_results(

@@ -1,0 +1,1 @@
+"""What the report draws: charts and pictures, in one look."""

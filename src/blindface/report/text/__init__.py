@@ -1,0 +1,1 @@
+"""What the report says: tables, sentences and facts."""
