@@ -232,6 +232,6 @@ def test_distances_of_sets_have_a_table_of_their_own():
     precision = metric("precision_inception", 0.75, interval=(0.6, 0.9), counted=24, images=24)
     scores = {"blind2": scores_of("blind2", kid=kid, precision_inception=precision)}
     text = results.of_sets(material_of(scores)).markdown()
-    assert "1.25 [1.00, 1.50]" in text
+    assert "1.250 [1.000, 1.500]" in text
     assert "0.750 [0.600, 0.900]" in text
     assert results.per_image(material_of(scores)) is None
