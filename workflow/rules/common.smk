@@ -1,6 +1,7 @@
 # What all rules share: checked parameters, their slices, and one run at a time.
+from blindface.params import RECIPES
 from blindface.restoration.methods import BLIND
-from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
+from experiment import MAE, WEIGHTS_KEYS, Experiment, prepare_environment, training_of
 from one_run import hold
 
 prepare_environment(workflow.basedir)
@@ -15,6 +16,7 @@ EXTERNAL = EXPERIMENT.external
 METHODS = [*OWN, *EXTERNAL]
 # The models behind the rows.
 MODELS = EXPERIMENT.models(*OWN)
+LEARNED = [name for name in OWN if EXPERIMENT.models(name)]
 STEPPED = EXPERIMENT.models(*(name for name in OWN if OWN[name].steps))
 
 
@@ -29,6 +31,7 @@ wildcard_constraints:
     part="|".join(PARTS),
     number="[12]",
     method="|".join(METHODS),
+    model=f"({'|'.join([*RECIPES, MAE])})[12]",
     stage="|".join(WEIGHTS_KEYS),
 
 

@@ -38,6 +38,7 @@ rule write_report:
         steps=expand("data/restored/{model}.steps.parquet", model=STEPPED),
         scores=expand(rules.evaluate.output.scores, method=METHODS),
         images=expand(rules.evaluate.output.images, method=METHODS),
+        memorisation=rules.measure_memorisation.output.memorisation,
         subgroups=rules.measure_subgroups.output.table,
         groups=rules.measure_subgroups.output.notes,
     output:
@@ -110,5 +111,5 @@ rule write_report:
         "Writing the report"
     shell:
         "blindface report --params {params.slice:q} --targets {input.targets} --split {input.split} {params.files}"
-        " --skipped {input.skipped} --subgroups {input.subgroups} --groups {input.groups}"
+        " --skipped {input.skipped} --memorisation {input.memorisation} --subgroups {input.subgroups} --groups {input.groups}"
         " --benchmarks logs/benchmarks --output reports 2>&1 | tee {log}"

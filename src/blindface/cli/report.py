@@ -28,6 +28,7 @@ def report(
     skipped: Annotated[Path | None, typer.Option(help="Photographs that were skipped, with reasons.")] = None,
     weights: Annotated[list[Path], typer.Option(help="Manifest of external weights; once per stage.")] = [],
     benchmarks: Annotated[Path | None, typer.Option(help="Folder of Snakemake's benchmark files.")] = None,
+    memorisation: Annotated[Path | None, typer.Option(help="Numbers of `blindface memorisation`.")] = None,
     subgroups: Annotated[Path | None, typer.Option(help="Table of `blindface subgroups`.")] = None,
     groups: Annotated[Path | None, typer.Option(help="Notes of `blindface subgroups`.")] = None,
     photographs: Annotated[
@@ -59,6 +60,7 @@ def report(
         skipped=skipped,
         weights=weights,
         benchmarks=benchmarks,
+        memorisation=memorisation,
         subgroups=subgroups,
         groups=groups,
     )

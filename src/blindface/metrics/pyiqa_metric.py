@@ -30,7 +30,7 @@ from blindface.base.pyiqa_table import pyiqa_table
 from blindface.external.weights import Weights
 from blindface.metrics.stacks import Stack, as_stack
 
-NOT_INSTALLED = "pyiqa is not installed: pip install 'blindface[paper]' (non-commercial use)"
+NOT_INSTALLED = "pyiqa is not installed: make pyiqa, or pip install 'blindface[pyiqa]' (non-commercial use)"
 PACKAGES = ("pyiqa", "facexlib", "torchvision", "timm", "torch.hub", "clip")
 """Packages whose functions that fetch files are replaced while a metric is built."""
 _SEED = 123

@@ -29,7 +29,14 @@ from blindface.report.text import facts
 from blindface.report.text.differences import difference_frame
 from blindface.report.text.groups import groups_text, read_groups
 from blindface.report.text.image_table import write_image_table
-from blindface.report.text.results import difference_table, of_sets, other_protocol, per_image, same_protocol
+from blindface.report.text.results import (
+    difference_table,
+    memorisation_table,
+    of_sets,
+    other_protocol,
+    per_image,
+    same_protocol,
+)
 from blindface.report.text.summary import Findings, find_out, paragraph
 from blindface.report.text.table import Table
 
@@ -77,6 +84,7 @@ def metrics_text(material: Material, findings: Findings) -> str:
         lines += _section("Per image", PER_IMAGE, per_image(material))
         lines += _section("All images together", OF_SETS, of_sets(material))
         lines += _section("Paired differences", PAIRED, difference_table(findings.differences))
+        lines += _section("Memorisation", MEMORISED, memorisation_table(material))
         lines += _protocols(material)
     groups = read_groups(material.sources.subgroups, material.sources.groups)
     if groups is not None:
@@ -104,6 +112,11 @@ OF_SETS = (
 PAIRED = (
     "The same test images by two methods: mean difference with its bootstrap 95 % interval. ✓ the first is better, "
     "✗ it is worse, ≈ the interval holds zero: these images do not tell."
+)
+MEMORISED = (
+    "Restored test faces looked up among the training faces: mean cosine of face embeddings with the nearest one, "
+    "beside that of their originals, the difference with its 95 % interval, and the share of faces that are nearer to "
+    "a training face than to their own original. A model that gives back what it has seen is high in both."
 )
 
 

@@ -65,7 +65,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 def command(sources: Sources, output: Path) -> list[str]:
     words = [sys.executable, "-m", "blindface", "report", "--params", PARAMS, "--output", str(output)]
-    for option in ("targets", "split", "skipped", "subgroups", "groups"):
+    for option in ("targets", "split", "skipped", "subgroups", "groups", "memorisation"):
         words += [f"--{option}", str(getattr(sources, option))]
     for option in ("pairs", "restored", "steps", "models"):
         for name, path in getattr(sources, option).items():
@@ -99,6 +99,16 @@ def test_the_command_in_another_process_gives_the_same_bytes(sources, built, tmp
     first, second = read_files(built), read_files(tmp_path / "again")
     assert [name for name in first if first[name] != second.get(name)] == []
     assert len(first) == len(second)
+
+
+def test_memorisation_stands_in_the_table_and_on_the_page(built):
+    table = (built / "metrics.md").read_text().partition("## Memorisation")[2]
+    assert re.search(
+        r"\| progressive 1 \| +0.410 \| +0.400 \| +\+0.010 \[\+0.000, \+0.020\] \| +0.700 \| +2.5 % \|", table
+    )
+    page = (built / "index.html").read_text().partition("<h3>Memorisation</h3>")[2]
+    assert "<small>[+0.000, +0.020]</small>" in page
+    assert '<td class="ours first">2.5 %</td>' in page
 
 
 def test_metrics_json_is_method_metric_number(built):
@@ -249,15 +259,6 @@ def test_a_folder_of_photographs_is_not_said_to_hold_so_many_people(sources):
     assert "(10 photographs)" in paragraph(material, ())
 
 
-def test_epochs_of_a_training_that_began_with_a_trained_generator_are_called_further_ones(sources: Sources) -> None:
-    material = gather(sources)
-    assert "after those" not in dict(run_facts(material))["Epochs"]
-    material.runs["progressive1"]["params"] = {"train": {"objective1": {"initial": "models/one.safetensors"}}}
-    one, two = dict(run_facts(material))["Epochs"].split(", ")
-    assert one.endswith("after those of one.safetensors")
-    assert "after those" not in two
-
-
 @pytest.mark.parametrize("display", get_args(Interpolation))
 def test_the_enlargement_of_blind_images_is_named_because_it_moves_their_numbers(sources, display):
     params = load_params([json.dumps({"restore": {"display": display}})])
@@ -327,10 +328,13 @@ def test_what_a_method_chose_on_the_validation_part_is_said(tmp_path):
 
 
 def test_missing_pieces_of_every_kind_are_named(sources):
-    lacking = replace(sources, split=None, skipped=None, targets=None, models={}, steps={}, restored={})
+    lacking = replace(
+        sources, split=None, memorisation=None, skipped=None, targets=None, models={}, steps={}, restored={}
+    )
     text = " ".join(gather(lacking).lacks)
     for piece in (
         "No split",
+        "No memorisation",
         "No list of skipped photographs",
         "No targets",
         "No training history of progressive1",

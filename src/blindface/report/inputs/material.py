@@ -45,6 +45,7 @@ class Sources:
     skipped: Path | None = None
     weights: Sequence[Path] = ()
     benchmarks: Path | None = None
+    memorisation: Path | None = None
     subgroups: Path | None = None
     groups: Path | None = None
 
@@ -66,6 +67,7 @@ class Material:
     skipped: pd.DataFrame | None = None
     weights: dict[str, dict[str, Any]] = field(default_factory=dict)
     checked: dict[str, Any] = field(default_factory=dict)
+    memorisation: dict[str, Any] = field(default_factory=dict)
     lacks: list[str] = field(default_factory=list)
 
     @property
@@ -275,6 +277,10 @@ def _read_data(material: Material) -> None:
         material.skipped = pd.read_csv(sources.skipped, dtype=str, keep_default_na=False)
     else:
         material.lack("No list of skipped photographs.")
+    if sources.memorisation is not None and sources.memorisation.exists():
+        material.memorisation = read_json(sources.memorisation)
+    else:
+        material.lack("No memorisation: whether models give back training faces is not said.")
     for path in filter(Path.exists, sources.checked):
         _add_counts(material.checked, read_json(path))
     for path in filter(Path.exists, sources.weights):

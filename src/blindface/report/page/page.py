@@ -29,7 +29,14 @@ from blindface.report.inputs.scores import arrow, find
 from blindface.report.page import cards
 from blindface.report.page.groups import group_context
 from blindface.report.text import facts
-from blindface.report.text.results import difference_table, of_sets, other_protocol, per_image, same_protocol
+from blindface.report.text.results import (
+    difference_table,
+    memorisation_table,
+    of_sets,
+    other_protocol,
+    per_image,
+    same_protocol,
+)
 from blindface.report.text.summary import Findings, paragraph
 from blindface.report.text.table import Table
 
@@ -84,7 +91,11 @@ def _tables(material: Material, findings: Findings) -> dict[str, Any]:
             "sets": of_sets(material),
         }
     return {
-        "tables": tables | {"differences": difference_table(findings.differences)},
+        "tables": tables
+        | {
+            "differences": difference_table(findings.differences),
+            "memorisation": memorisation_table(material),
+        },
         "methods": [(method.label, method.what, material.chosen(method.name)) for method in material.methods],
         "protocols": list(protocols.values()),
     }

@@ -124,6 +124,26 @@ def difference_table(differences: Sequence[Difference]) -> Table | None:
     return Table(columns, tuple(rows), ()) if rows else None
 
 
+def memorisation_table(material: Material) -> Table | None:
+    """A row per model's row: how near its test faces are to the training faces, beside the originals."""
+    found = material.memorisation.get("methods", {})
+    if not found:
+        return None
+    columns = [
+        *(Column("nearest training face", name, True) for name in ("restored", "original", "difference ↓")),
+        Column("own original", "restored", True),
+        Column("nearer to a training face", "share ↓", True),
+    ]
+    rows = []
+    for method in material.rows(found):
+        values = found[method.name]
+        cells = [Cell(number(values[name], 3)) for name in ("restored", "target")]
+        cells.append(Cell(number(values["excess"], 3, "+"), interval(values["interval"], 3, "+")))
+        cells += [Cell(number(values["own"], 3)), Cell(f"{100 * values['recalled']:.1f} %")]
+        rows.append(Row(method.label, tuple(cells), False))
+    return Table(tuple(columns), tuple(rows), ())
+
+
 def _difference(entry: Difference | None, places: int) -> Cell:
     if entry is None:
         return Cell(NOTHING)
