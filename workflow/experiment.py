@@ -62,6 +62,7 @@ class Experiment:
         self.source = self.root / "src"
         # By the value of `code`, the files behind it: dvc.yaml names them.
         self.code_files: dict[str, tuple[Path, ...]] = {}
+        self.codes: dict[tuple[str, str | None, str | None], str] = {}
         try:
             self.values = validate(config, "parameters").model_dump(mode="json")
         except BlindfaceError as error:
@@ -187,9 +188,11 @@ class Experiment:
         way: the module by which a method restores, which its declaration names. A value and no input files: Snakemake
         would compare those by their place and with every comment.
         """
-        text = f"{way or command} {digest_code(command, recipe, self.source, way)[:16]}"
-        self.code_files[text] = deciding_files(command, recipe, self.source, way)
-        return text
+        if (command, recipe, way) not in self.codes:
+            text = f"{way or command} {digest_code(command, recipe, self.source, way)[:16]}"
+            self.codes[command, recipe, way] = text
+            self.code_files[text] = deciding_files(command, recipe, self.source, way)
+        return self.codes[command, recipe, way]
 
     def restore_code(self, method: str) -> str:
         """The code that restores by one method: another way's module leaves it alone."""
