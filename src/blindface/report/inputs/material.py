@@ -6,6 +6,7 @@ A file that is there and broken is still an error (InputError): it would make th
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +20,10 @@ from blindface.base.errors import InputError
 from blindface.base.files import read_json, sha256_file
 from blindface.base.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
+from blindface.photographs.archive import is_harmless, read_skipped
 from blindface.report.inputs.scores import Scores, read_scores
 from blindface.restoration.methods import Method, chosen_methods, in_order, lead_of, method_of
+from blindface.split import read_split
 from blindface.tracking import TrackedRun, read_note
 
 
@@ -268,13 +271,13 @@ def _read_data(material: Material) -> None:
     else:
         material.lack("No targets: the originals are not shown.")
     if sources.split is not None and sources.split.exists():
-        counts = pd.read_csv(sources.split)["part"].value_counts()
-        material.parts = {part: int(counts.get(part, 0)) for part in PARTS}
+        counts = Counter(read_split(sources.split).values())
+        material.parts = {part: counts[part] for part in PARTS}
     else:
         material.lack("No split: how many images trained and tested the models is not said.")
     if sources.skipped is not None and sources.skipped.exists():
-        # an id such as 00012 or NA is a name, neither a number nor a gap
-        material.skipped = pd.read_csv(sources.skipped, dtype=str, keep_default_na=False)
+        failed = [row for row in read_skipped(sources.skipped) if not is_harmless(row[1])]
+        material.skipped = pd.DataFrame(failed, columns=["id", "reason"])
     else:
         material.lack("No list of skipped photographs.")
     if sources.memorisation is not None and sources.memorisation.exists():
