@@ -30,6 +30,7 @@ from blindface.external.weights import Weights
 from blindface.landmarks.table import read_points
 from blindface.metrics.memorisation import measure_memorisation
 from blindface.params import EvaluateParams
+from blindface.split import read_part
 
 Embed = Callable[[Image, NDArray[Any], NDArray[np.bool_]], NDArray[np.float32]]
 """Pictures (N, 128, 128, 3), their landmarks (N, 68, 2) and which were found (N,) -> embeddings (N, D)."""
@@ -66,8 +67,7 @@ def evaluate_memorisation(
         from blindface.evaluation.faces import FaceEmbedder
 
         embed = FaceEmbedder(path, device=device).embed
-        parts = pd.read_csv(split, dtype=str, keep_default_na=False)
-        known = embed_faces(targets, "target", landmarks, embed, list(parts[parts["part"] == "train"]["id"]))
+        known = embed_faces(targets, "target", landmarks, embed, read_part(split, "train"))
         content["training"] = len(known)
         for method, file in restored.items():
             content["methods"][method] = _of_method(file, targets, landmarks, embed, known, params)

@@ -6,6 +6,7 @@ A file that is there and broken is still an error (InputError): it would make th
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +20,10 @@ from blindface.base.errors import InputError
 from blindface.base.files import read_json, sha256_file
 from blindface.base.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
+from blindface.report.inputs.paper import TITLES
 from blindface.report.inputs.scores import Scores, read_scores
 from blindface.restoration.methods import Method, chosen_methods, in_order, lead_of, method_of
+from blindface.split import read_split
 from blindface.tracking import TrackedRun, read_note
 
 
@@ -74,6 +77,11 @@ class Material:
     def params(self) -> Params:
         """The experiment's parameters."""
         return self.sources.params
+
+    @property
+    def title(self) -> str:
+        """The page's title: the given one, else by the source of the photographs."""
+        return self.params.report.title or f"Blind face restoration on {TITLES[self.params.fetch.source]}"
 
     @property
     def of_people(self) -> str:
@@ -268,8 +276,8 @@ def _read_data(material: Material) -> None:
     else:
         material.lack("No targets: the originals are not shown.")
     if sources.split is not None and sources.split.exists():
-        counts = pd.read_csv(sources.split)["part"].value_counts()
-        material.parts = {part: int(counts.get(part, 0)) for part in PARTS}
+        counts = Counter(read_split(sources.split).values())
+        material.parts = {part: counts[part] for part in PARTS}
     else:
         material.lack("No split: how many images trained and tested the models is not said.")
     if sources.skipped is not None and sources.skipped.exists():
