@@ -26,6 +26,7 @@ WEIGHTS_KEYS = {
         "evaluate.frechet",
         "evaluate.identity",
         "evaluate.landmarks",
+        "evaluate.pyiqa",
         "landmarks.backend",
     ),
 }
@@ -89,8 +90,18 @@ class Experiment:
         os.environ["BLINDFACE_TRACK"] = self.slice("track")
 
     def folder_state(self) -> str:
-        """What changes when the folder of photographs does; empty for other sources."""
-        return folder_state(self.values["fetch"]["folder"]) if self.values["fetch"]["source"] == "folder" else ""
+        """What changes when the folder of photographs does; empty for other sources. A missing one is said at once."""
+        if self.values["fetch"]["source"] != "folder":
+            return ""
+        from blindface.photographs.folder import check_folder
+
+        folder = Path(self.values["fetch"]["folder"])
+        try:
+            check_folder(folder)
+        except BlindfaceError as error:
+            print(f"blindface: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+        return folder_state(str(folder))
 
     def external_state(self, method: str) -> str:
         """What changes when the folder that an external method restored does."""
@@ -209,9 +220,9 @@ def as_json(values: Mapping[str, Any]) -> str:
 
 def folder_state(folder: str) -> str:
     """A hash of the names, sizes and times of a folder's images."""
-    from blindface.photographs import sources
+    from blindface.photographs import folder as photographs
 
-    return sources.folder_state(Path(folder))
+    return photographs.folder_state(Path(folder))
 
 
 def training_of(model: str) -> tuple[RecipeName, Objective]:

@@ -14,12 +14,12 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from blindface.base.csv_rows import read_rows
 from blindface.base.errors import InputError
 from blindface.base.files import write_text
 from blindface.base.image_table import read_table
 from blindface.base.progress import say
 from blindface.base.randomness import derive_seed
+from blindface.base.tables import read_rows
 from blindface.params.data import PARTS, Part, SplitParams
 
 OfficialLists = tuple[Path, Path]
@@ -42,21 +42,12 @@ def make_split(
     writer.writerows(sorted(parts.items()))
     write_text(output, text.getvalue())
     counts: dict[str, int] = {part: sum(value == part for value in parts.values()) for part in PARTS}
-    warning = few_to_train_on(counts, len(people), params)
-    if warning:
-        say(f"blindface: {warning}")
+    if counts["train"] < counts["validation"]:
+        say(
+            f"blindface: only {counts['train']} of {len(people)} photographs train, fewer than the "
+            f"{counts['validation']} that validate: lower split.validation ({params.validation}) or add photographs"
+        )
     return counts
-
-
-def few_to_train_on(counts: Mapping[str, int], photographs: int, params: SplitParams) -> str | None:
-    """What to say where more photographs validate than train; None where that is not so."""
-    if counts["train"] >= counts["validation"] or params.train_limit is not None:
-        return None
-    fitting = max(1, (counts["train"] + counts["validation"]) // 10)
-    return (
-        f"only {counts['train']} of {photographs} photographs train, as {counts['validation']} are kept for "
-        f"validation: lower split.validation, to {fitting} for example, or add photographs"
-    )
 
 
 def split_photographs(
@@ -156,18 +147,15 @@ def _refuse_empty(train: Sequence[str], test: Sequence[str], params: SplitParams
 
 
 def read_split(path: Path) -> dict[str, Part]:
-    """The part of each photograph in a split file, in the order of the file. Errors: InputError.
-
-    A file that a spreadsheet saved again is read as well, as long as the ids are still texts.
-    """
+    """The part of each photograph in a split file, in the order of the file. Errors: InputError."""
+    rows = read_rows(path, ("id", "part"), "make it with 'blindface split'")
     result: dict[str, Part] = {}
-    for row in read_rows(path, ("id", "part"), "blindface split"):
-        name, part = row["id"], row["part"].strip()
-        if not name or part not in PARTS:
-            raise InputError(f"{path}: expected an image id and one of {', '.join(PARTS)}, got {name!r} and {part!r}")
-        if name in result:
-            raise InputError(f"{path}: {name} stands there twice; make the split again")
-        result[name] = part
+    for number, row in enumerate(rows, start=2):
+        if row[1] not in PARTS:
+            raise InputError(f"{path}, line {number}: expected an image id and one of {', '.join(PARTS)}, got {row}")
+        if row[0] in result:
+            raise InputError(f"{path}, line {number}: {row[0]} stands there twice; make the split again")
+        result[row[0]] = row[1]
     return result
 
 

@@ -20,6 +20,7 @@ from blindface.base.errors import InputError
 from blindface.base.files import read_json, sha256_file
 from blindface.base.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
+from blindface.photographs.archive import is_harmless, read_skipped
 from blindface.report.inputs.paper import TITLES
 from blindface.report.inputs.scores import Scores, read_scores
 from blindface.restoration.methods import Method, chosen_methods, in_order, lead_of, method_of
@@ -281,8 +282,8 @@ def _read_data(material: Material) -> None:
     else:
         material.lack("No split: how many images trained and tested the models is not said.")
     if sources.skipped is not None and sources.skipped.exists():
-        # an id such as 00012 or NA is a name, neither a number nor a gap
-        material.skipped = pd.read_csv(sources.skipped, dtype=str, keep_default_na=False)
+        failed = [row for row in read_skipped(sources.skipped) if not is_harmless(row[1])]
+        material.skipped = pd.DataFrame(failed, columns=["id", "reason"])
     else:
         material.lack("No list of skipped photographs.")
     if sources.memorisation is not None and sources.memorisation.exists():
