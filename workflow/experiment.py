@@ -26,6 +26,7 @@ WEIGHTS_KEYS = {
         "evaluate.frechet",
         "evaluate.identity",
         "evaluate.landmarks",
+        "evaluate.pyiqa",
         "landmarks.backend",
     ),
 }

@@ -6,6 +6,7 @@ rule evaluate:
         restored="data/restored/{method}.parquet",
         targets=rules.make_targets.output.targets,
         landmarks=rules.detect_landmarks.output.landmarks,
+        pairs=lambda wildcards: f"data/pairs/{EXPERIMENT.objectives[wildcards.method]}/test.parquet",
         weights="data/weights/evaluate/manifest.json",
     output:
         scores="data/scores/{method}.json",
@@ -33,7 +34,7 @@ rule evaluate:
     shell:
         'blindface evaluate --params {params.slice:q} --params "$BLINDFACE_TRACK" {params.models}'
         " --method {wildcards.method} --restored {input.restored}"
-        " --targets {input.targets} --landmarks {input.landmarks} --weights {input.weights}"
+        " --targets {input.targets} --pairs {input.pairs} --landmarks {input.landmarks} --weights {input.weights}"
         " --images {output.images} --output {output.scores} 2>&1 | tee {log}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,22 +80,25 @@ def score_folder_command(
             images,
             output,
             network=choice.landmarks,
+            pairs=pairs,
         )
     print("\n".join(lines(content)))
 
 
-def lines(content: dict[str, object]) -> list[str]:
-    """The numbers of a score file, one metric per line."""
-    metrics = content["metrics"]
-    assert isinstance(metrics, dict)
-    printed = [f"{content['method']}, {content['images']} images: over batches; per image [95 % interval]"]
-    for entry in metrics.values():
+def lines(content: dict[str, Any]) -> list[str]:
+    """The numbers of a score file, one metric per line; of how many images where it is not of all; what looks odd."""
+    from blindface.evaluation.failures import sentences
+
+    images = content["images"]
+    printed = [f"{content['method']}, {images} images: over batches; per image [95 % interval]"]
+    for entry in content["metrics"].values():
         if entry["unavailable"]:
-            printed.append(f"  {entry['label']:24s} n/a: {entry['unavailable']}")
+            printed.append(f"  {entry['label']:28s} n/a: {entry['unavailable']}")
             continue
         batch = "" if entry["batch_mean"] is None else f"{entry['batch_mean']:.4f}"
         batch += "" if entry["batch_std"] is None else f" ± {entry['batch_std']:.4f}"
         image = "" if entry["image_mean"] is None else f"{entry['image_mean']:.4f}"
         image += "" if entry["interval"] is None else " [{:.4f}, {:.4f}]".format(*entry["interval"])
-        printed.append(f"  {entry['label']:24s} {batch:22s} {image}".rstrip())
-    return printed
+        some = f"  of {entry['counted']} of {images} images" if entry["counted"] < images else ""
+        printed.append(f"  {entry['label']:28s} {batch:22s} {image}{some}".rstrip())
+    return printed + [f"  note: {sentence}" for sentence in sentences(content["failures"], images)]

@@ -2,13 +2,15 @@
 
 `blindface export-pairs --kind blind` writes the blind images, `<folder>/<id>.png` (`Jane_Doe/Jane_Doe_0001.png`). The
 other program's results are read back under the same names. Many programs write all results into one flat folder: the
-last part of the id alone (`Jane_Doe_0001.png`) will do too, where it names one image only.
+last part of the id alone (`Jane_Doe_0001.png`) will do too, where it names one image only. A name that another system
+wrote in another Unicode form (`é` as one character or as `e` with an accent) is the same name.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,19 +80,37 @@ def _match(folder: Path, ids: Sequence[str], pairs: Path, problems: _Problems) -
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give the folder that holds the restored PNGs")
     there = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if _counts(path, folder)}
-    last = Counter(name.rpartition("/")[2] for name in ids)
+    alike: dict[str, list[str]] = {}
+    for name in there:
+        alike.setdefault(_normal(name), []).append(name)
+    last = Counter(_normal(name.rpartition("/")[2]) for name in ids)
     files: dict[str, Path] = {}
+    left = dict.fromkeys(there)
     for name in ids:
         short = name.rpartition("/")[2]
-        wanted = [f"{name}.png", *([f"{short}.png"] if last[short] == 1 else [])]
-        match = next((there.pop(one) for one in wanted if one in there), None)
-        if match is None:
+        wanted = [f"{name}.png", *([f"{short}.png"] if last[_normal(short)] == 1 else [])]
+        matches = next((found for one in wanted if (found := _matches(one, left, alike))), [])
+        if not matches:
             problems.add("missing", wanted[0])
+        elif len(matches) > 1:
+            problems.add("there twice, in two Unicode forms of one name", wanted[0])
         else:
-            files[name] = match
-    for name in there:
+            files[name] = there[matches[0]]
+        for match in matches:
+            del left[match]
+    for name in left:
         problems.add("of no blind image", name)
     return files
+
+
+def _normal(name: str) -> str:
+    """The name by which names are compared: macOS writes accents apart from their letters, other systems together."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _matches(name: str, left: Mapping[str, None], alike: Mapping[str, Sequence[str]]) -> list[str]:
+    """The files left that have this very name, else those whose name is the same once normalised."""
+    return [name] if name in left else [other for other in alike.get(_normal(name), []) if other in left]
 
 
 def _counts(path: Path, folder: Path) -> bool:
