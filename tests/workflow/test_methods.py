@@ -117,7 +117,8 @@ def keys_of(values: dict) -> set[str]:
 
 def test_every_parameter_reaches_a_stage(tmp_path):
     """What the report shows of other stages does not count: it shows all of them."""
-    whole = {"restore": {"methods": ["classical1", "mae1", "parallel"]}, "train": {"degradation": "fresh"}}
+    recipes = {"recipes": ["progressive", "mean", "gan", "flow"], "progressive": {"degradation": "fresh"}}
+    whole = {"restore": {"methods": ["classical1", "mae1", "parallel"]}, "train": recipes}
     result = snakemake(
         *("--cores", "8", "-n", "-p", "--config", *(f"{k}={json.dumps(v)}" for k, v in whole.items())),
         *("--", "reports/metrics.md"),
