@@ -125,7 +125,7 @@ def draw_metric(
 ) -> None:
     """One metric of all methods as points with a bar of ± one deviation over batches; the paper's as hollow diamonds.
 
-    The paper's values are drawn only where our metric follows the same protocol.
+    A number of some images only has of how many beside its point. The paper's values are drawn only where our metric follows the same protocol.
     """
     comparable = name is None or name in metric.same
     for place, method in enumerate(methods):
@@ -140,6 +140,9 @@ def draw_metric(
             ends = [entry.value - entry.batch_std, entry.value + entry.batch_std]
             axes.plot(ends, [place, place], color=colour(method.name), linewidth=2.6, alpha=0.45)
         _point(axes, entry.value, place, "o", colour(method.name))
+        if entry.partial:
+            note = {"xytext": (7, 0), "textcoords": "offset points", "fontsize": 7, "va": "center"}
+            axes.annotate(entry.of_images, (entry.value, place), color=PALETTE["muted"], **note)
     label = metric.label
     if name is not None and not comparable:
         label = next((s.metrics[name].label for s in scores.values() if name in s.metrics), label)
