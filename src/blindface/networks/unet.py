@@ -219,12 +219,17 @@ class RestorationUNet(UNet):
         enlarged = enlarge(x)
         return in_full(enlarged) + super().forward(enlarged)
 
+    def restore(self, blind: Tensor, ids: Sequence[str] = ()) -> list[Tensor]:
+        """The one image of each blind one; ids are not used, nothing is drawn."""
+        return [self(blind)]
+
 
 class VelocityUNet(UNet):
     """The velocity of a flow at time t: (N, 3, 128, 128) states, means and enlarged blind images side by side."""
 
     def __init__(self, channels: Sequence[int] = CHANNELS, blocks: Sequence[int] = BLOCKS) -> None:
         super().__init__(9, channels, blocks, time=True)
+        self.arguments = {"channels": list(channels), "blocks": list(blocks)}
 
     def velocity(self, state: Tensor, time: Tensor, mean: Tensor, enlarged: Tensor) -> Tensor:
         """state, mean, enlarged: (N, 3, S, S); time: (N,) in [0, 1]. Returns (N, 3, S, S)."""
