@@ -32,15 +32,20 @@ BEST = "bf16 compiled recorded"
 VARIANTS = (BEST, "bf16 compiled", PLAIN_BF16, PLAIN)
 FEATURES = {"backbone": "vgg19_normalised", "layers": ["relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1"]}
 WIDE = {"channels": [64, 128, 256, 384], "blocks": [2, 2, 2, 2]}
+STEM = {"stem": 2, "channels": [128, 192, 256, 256], "blocks": [1, 2, 2, 1]}
 SWEEP: tuple[tuple[RecipeName, str, dict[str, Any]], ...] = (
     ("mean", "batch 128", {"mean": {"batch_size": 128}}),
     ("mean", "24 at 128 px", {"mean": {"channels": [24, 128, 224, 256]}}),
+    ("mean", "stem 2", {"mean": STEM}),
     ("mean", "deep", {"mean": {"channels": [32, 128, 256, 384]}}),
     ("mean", "wide, as the prototype", {"mean": WIDE}),
+    ("gan", "stem 2", {"mean": STEM}),
+    ("gan", "penalties at every 4th update", {"gan": {"penalty_every": 4}}),
     ("gan", "batch 64", {"gan": {"batch_size": 64}}),
     ("gan", "discriminator twice as deep", {"gan": {"discriminator_blocks": 2}}),
     ("gan", "discriminator narrow", {"gan": {"discriminator_channels": [64, 128, 256, 512]}}),
     ("gan", "discriminator grouped", {"gan": {"discriminator_expansion": 2, "discriminator_group": 16}}),
+    ("flow", "stem 2", {"mean": STEM, "flow": {**STEM, "channels": [128, 192, 192, 192]}}),
     ("flow", "as wide as the mean", {"flow": {"channels": [32, 128, 224, 256], "blocks": [1, 2, 2, 2]}}),
 )
 """Recipe, what is other, and the overlay of `train`."""

@@ -175,7 +175,7 @@ class SubgroupsParams(Block):
 class ReportParams(Block):
     """What the table and the page show."""
 
-    title: str = setting("Blind face restoration on LFW", "Title of the page.")
+    title: str | None = setting(None, "Title of the page; null: 'Blind face restoration on' what the photographs are.")
     examples: int = setting(8, "Number of example faces.", ge=1, le=64)
     seed: int = setting(2024, "Seed of the random examples.", ge=0)
 

@@ -55,6 +55,9 @@ class MeanParams(UNetRecipeParams):
     weight_decay: float = setting(1e-3, "Decoupled weight decay (AdamW); 0: Adam.", ge=0, le=1)
     channels: Widths = setting((32, 128, 224, 256), "Channels of the U-Net at 128, 64, 32, ... px; `gan` has the same.")
     blocks: Counts = setting((1, 2, 2, 2), "Residual blocks at each of these sizes, on the way down and again up.")
+    stem: Literal[1, 2] = setting(
+        1, "1: the first of channels is at 128 px; 2: at 64 px, on the pixels of 2x2 side by side, which is faster."
+    )
 
     @model_validator(mode="after")
     def _levels_fit(self) -> MeanParams:
@@ -95,6 +98,9 @@ class GanParams(UNetRecipeParams):
     discriminator_group: int | None = setting(
         None, "Channels per group of the blocks' 3x3 convolutions; null: all in one.", ge=1
     )
+    penalty_every: int = setting(
+        1, "Updates from one use of the penalties to the next, which weighs them as many times more.", ge=1, le=64
+    )
     discriminator_rate: float = setting(1.0, "The discriminator's learning rate over the generator's.", gt=0, le=100)
     objective1: GanObjectiveParams = setting(GanObjectiveParams(), "Restore and upscale: 16x16 to 128x128.")
     objective2: GanObjectiveParams = setting(GanObjectiveParams(), "Restore: 128x128 to 128x128.")
@@ -117,6 +123,9 @@ class FlowTrainParams(UNetRecipeParams):
     )
     channels: Widths = setting((32, 128, 192, 192), "Channels of the velocity's U-Net at 128, 64, 32, ... px.")
     blocks: Counts = setting((1, 2, 2, 1), "Residual blocks at each of these sizes, on the way down and again up.")
+    stem: Literal[1, 2] = setting(
+        1, "1: the first of channels is at 128 px; 2: at 64 px, on the pixels of 2x2 side by side, which is faster."
+    )
     sigma: float = setting(0.1, "Noise added to the posterior mean, for images in [-1, 1].", gt=0, le=2)
     steps: int = setting(8, "Steps of Euler's method with which the validation restores.", ge=1, le=1000)
 

@@ -76,7 +76,7 @@ def metrics_values(material: Material) -> dict[str, dict[str, float | int]]:
 
 def metrics_text(material: Material, findings: Findings) -> str:
     """The content of metrics.md."""
-    lines = [f"# {material.params.report.title}", "", paragraph(material, findings.changes), ""]
+    lines = [f"# {material.title}", "", paragraph(material, findings.changes), ""]
     lines += [f"- {sentence}" for sentence in facts.caveats(material)]
     if material.scores:
         lines += _section("Beside the paper", f"{BESIDE} {PAPER}.", same_protocol(material))

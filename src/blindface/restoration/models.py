@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from blindface.networks.model_file import Restoring
+    from blindface.params.results import FlowParams
 
 CACHED = 8
 """Images at a time on a processor: features of more do not fit its cache, which more than doubles the time."""
@@ -37,11 +38,20 @@ class Model:
         return restore_images(self.network, images, ids)[-1]
 
 
-def load_model(path: Path, weights: str = "ema", device: torch.device | str = "cpu") -> Model:
-    """Load a generator file of any recipe. Errors: InputError if it is missing or broken."""
+def load_model(
+    path: Path, weights: str = "ema", device: torch.device | str = "cpu", flow: FlowParams | None = None
+) -> Model:
+    """Load a generator file of any recipe; flow: how one of that recipe restores.
+
+    Errors: InputError if it is missing or broken.
+    """
+    from blindface.networks.flow_restorer import FlowRestorer, Sampling
     from blindface.networks.model_file import load_generator
 
-    return Model(Path(path), load_generator(path, weights, device))
+    network = load_generator(path, weights, device)
+    if isinstance(network, FlowRestorer) and flow is not None:
+        network.sampling = Sampling(flow.steps, seed=flow.seed)
+    return Model(Path(path), network)
 
 
 def restore_images(network: Restoring, images: Image, ids: Sequence[str] | None = None) -> list[Image]:

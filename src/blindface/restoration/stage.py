@@ -59,7 +59,7 @@ def restore(
         raise InputError(
             f"method {method} passes {len(declared.models)} models, got {len(models)}: give --model for each"
         )
-    loaded = [load_model(path, params.weights, device) for path in models]
+    loaded = [load_model(path, params.weights, device, params.flow) for path in models]
     blind_size = image_table.image_shape(pairs, "blind")[0]
     restorer = make_restorer(Given(declared, loaded, blind_size, str(pairs), params.display, reduction))
     if begun is not None:

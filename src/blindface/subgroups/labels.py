@@ -46,7 +46,7 @@ def read_official(path: Path) -> pd.DataFrame:
 
     Returns columns id and one of names per kind. Errors: InputError if the file is not of this form.
     """
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig") as file:
         heading = next((line for line in file if line.startswith("#\t")), "").rstrip().split("\t")[1:]
         wanted = ["person", "imagenum", *_attributes_of(OFFICIAL_CHOICES.values()), *OFFICIAL_FLAGS.values()]
         _require(path, heading, wanted)

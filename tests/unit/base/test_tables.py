@@ -37,3 +37,10 @@ def test_anything_else_is_an_error_with_the_remedy(tmp_path: Path, content: byte
         read_rows(path, ("id", "part"), "make it again")
     with pytest.raises(InputError, match="is missing: make it again"):
         read_rows(tmp_path / "absent", ("id", "part"), "make it again")
+
+
+def test_a_told_separator_and_empty_cells_and_lines_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "split.csv"
+    path.write_text("sep=;\n" + text(";", ";;\n") + ";;;\n\n", "utf-8-sig")
+    # the byte order mark stands before "sep=;" as Excel writes it
+    assert list(read_split(path).items()) == [tuple(row) for row in ROWS]

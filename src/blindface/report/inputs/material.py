@@ -21,6 +21,7 @@ from blindface.base.files import read_json, sha256_file
 from blindface.base.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
 from blindface.photographs.archive import is_harmless, read_skipped
+from blindface.report.inputs.paper import TITLES
 from blindface.report.inputs.scores import Scores, read_scores
 from blindface.restoration.methods import Method, chosen_methods, in_order, lead_of, method_of
 from blindface.split import read_split
@@ -77,6 +78,11 @@ class Material:
     def params(self) -> Params:
         """The experiment's parameters."""
         return self.sources.params
+
+    @property
+    def title(self) -> str:
+        """The page's title: the given one, else by the source of the photographs."""
+        return self.params.report.title or f"Blind face restoration on {TITLES[self.params.fetch.source]}"
 
     @property
     def of_people(self) -> str:

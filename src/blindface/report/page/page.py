@@ -52,7 +52,7 @@ def write_page(material: Material, findings: Findings, photographs: bool, commit
         lstrip_blocks=True,
     )
     context = {
-        "title": material.params.report.title,
+        "title": material.title,
         "paper": PAPER,
         "palettes": {"light": PALETTE, "dark": DARK},
         "style": Markup((folder / "page.css").read_text()),

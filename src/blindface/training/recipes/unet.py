@@ -43,7 +43,7 @@ class UNetRecipe(Recipe):
     def make_mean(self) -> RestorationUNet:
         """The network of the posterior mean, with weights drawn from PyTorch's generator."""
         mean = self.setup.params.mean
-        return RestorationUNet(mean.channels, mean.blocks, INPUT_SIZES[self.setup.objective])
+        return RestorationUNet(mean.channels, mean.blocks, mean.stem, INPUT_SIZES[self.setup.objective])
 
     def restore(self, blind: Tensor, ids: Sequence[str]) -> list[Tensor]:
         """One image, (N, 3, 128, 128)."""

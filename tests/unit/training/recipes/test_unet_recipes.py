@@ -193,6 +193,21 @@ def test_the_discriminator_tells_target_from_restored(files: TrainFiles) -> None
     assert gaps[-1] > gaps[0] + 0.1
 
 
+def test_penalties_at_every_second_update_count_twice(files: TrainFiles) -> None:
+    made = [
+        make_recipe("gan", Setup(params_with(gan={"penalty_every": every}).train, "objective1", torch.device("cpu")))
+        for every in (1, 2)
+    ]
+    for gan in made:
+        gan.schedule(2.0)
+    batch = batch_of(files, made[0])
+    terms = [[gan.update(batch), gan.after_update(), gan.update(batch)] for gan in made]
+    assert ["r1/1" in found for found in (terms[0][0], terms[0][2], terms[1][0], terms[1][2])] == [True] * 3 + [False]  # type: ignore[operator]
+    assert terms[1][0]["r1/1"] == terms[0][0]["r1/1"]  # type: ignore[index]
+    single, double = (found[0]["gradient_norm_discriminator/1"] for found in terms)  # type: ignore[index]
+    assert double != single
+
+
 def test_gamma_falls_by_a_cosine_and_the_adversarial_weight_rises() -> None:
     params = params_with(gan={"epochs": 4, "objective1": {"gamma": [3.0, 1.0], "adversarial_ramp": 2.0}}).train
     made = make_recipe("gan", Setup(params, "objective1", torch.device("cpu")))

@@ -38,7 +38,7 @@ class Flow(UNetRecipe):
         params = self.params
         with self.drawn_weights():
             mean = self.make_mean()
-            velocity = {"channels": list(params.channels), "blocks": list(params.blocks)}
+            velocity = {"channels": list(params.channels), "blocks": list(params.blocks), "stem": params.stem}
             network = FlowRestorer(mean.arguments, velocity, params.sigma)
         network.sampling = Sampling(params.steps, seed=setup.params.seed)
         self.network: FlowRestorer = self.on_device(network)

@@ -6,6 +6,7 @@ Each batch, in this order:
    gradients come from the same run of the discriminator (`ResidualDiscriminator.judge`);
 3. the generator is updated on the same y: pixel |x - y| + perceptual + relativistic loss by the discriminator as 2 left
    it, its weights constants.
+With `penalty_every` n the penalties count at every n-th update alone, n times as much (Karras et al. 2020, "lazy").
 The penalties' weight gamma falls by a cosine over the run, as Huang et al. have it; the relativistic loss's rises at
 the beginning, while the discriminator knows nothing yet.
 """
@@ -80,14 +81,23 @@ class Gan(UNetRecipe):
         )
         self._weights = torch.zeros(len(TERMS), device=setup.device)
         self._shown: tuple[float, ...] | None = None
-        self._generate, self._criticise, self._judge = regions(
-            setup.compile, self._generate_region, self._discriminator_region, self._generator_region
+        self.period = params.penalty_every  # type: ignore[misc]
+        self._generate, self._criticise, self._compare, self._judge = regions(
+            setup.compile,
+            self._generate_region,
+            self._discriminator_region,
+            self._scores_region,
+            self._generator_region,
         )
 
     @property
     def params(self) -> GanParams:
         """The recipe's block."""
         return cast(GanParams, super().params)
+
+    def kind(self, updates: int) -> str:
+        """Whether the penalties count in the update after so many."""
+        return "penalised" if updates % self.params.penalty_every == 0 else ""
 
     def networks(self) -> dict[str, nn.Module]:
         """Generator and discriminator."""
@@ -132,7 +142,8 @@ class Gan(UNetRecipe):
         precision, device, target = self.setup.params.precision, self.setup.device, batch.target
         with autocast(precision, device):
             output = self._generate(batch.blind)
-            total, terms = self._criticise(target, output.detach(), self._weights)
+            criticise = self._criticise if self.kind(self.updates) else self._compare
+            total, terms = criticise(target, output.detach(), self._weights)
         norm_discriminator = descend(self.adam_discriminator, total, self.average_gradients)
         with autocast(precision, device):
             total, more = self._judge(output, target, self._weights)
@@ -152,7 +163,13 @@ class Gan(UNetRecipe):
         loss = relativistic_discriminator_loss(real_scores, fake_scores)
         gap = (real_scores - fake_scores).mean()
         terms = {"discriminator": loss.detach(), "score_gap": gap.detach(), "r1": r1.detach(), "r2": r2.detach()}
-        return loss + weights[TERMS.index("gamma")] * (r1 + r2), terms
+        return loss + self.params.penalty_every * weights[TERMS.index("gamma")] * (r1 + r2), terms
+
+    def _scores_region(self, real: Tensor, fake: Tensor, weights: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The same without the penalties."""
+        real_scores, fake_scores = self.discriminator(torch.cat([real, fake])).chunk(2)
+        loss = relativistic_discriminator_loss(real_scores, fake_scores)
+        return loss, {"discriminator": loss.detach(), "score_gap": (real_scores - fake_scores).mean().detach()}
 
     def _generator_region(self, output: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """What the generator minimises, and its terms."""
