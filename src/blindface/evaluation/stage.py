@@ -263,7 +263,7 @@ def _measure(
             parts.append(measured)
             failures.add(images, wanted)
     features = [part.features for part in parts if part.features is not None]
-    people = people_of(ids)
+    people = _people(inputs.targets, ids)
     of_faces = faces is not None and meters.params.frechet == "mobilefacenet"
     return Results(
         ids,
@@ -273,6 +273,14 @@ def _measure(
         people[faces.found] if of_faces and faces is not None else people,
         failures,
     )
+
+
+def _people(targets: Path, ids: list[str]) -> NDArray[np.str_]:
+    """Whose photograph each image is: as the targets say, at the level of folders that was chosen, else by the id."""
+    table = read_table(targets)
+    if "person" not in table:
+        return people_of(ids)
+    return np.asarray(table.set_index("id")["person"].loc[ids].to_numpy(dtype=np.str_))
 
 
 def aligned(restored: Path, targets: Path, stack: int) -> Iterator[tuple[list[str], Image, Image]]:

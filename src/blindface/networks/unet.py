@@ -26,8 +26,6 @@ CHANNELS = (32, 128, 224, 256)
 """Default widths at 128, 64, 32 and 16 px."""
 BLOCKS = (1, 2, 2, 2)
 """Default residual blocks of each level, on the way down and again on the way up."""
-HEAD = 32
-"""Channels at full size behind a stem of 2."""
 FREQUENCIES = 64
 """Sines and as many cosines that tell the time."""
 
@@ -38,7 +36,7 @@ class UNet(nn.Module):
     channels: width of each level, from full size down; the side S halves from level to level and must divide by
     stem * 2^(levels - 1). blocks: residual blocks of each level, down and up. heads: of the attention at the lowest
     level. stem: 1, or 2: the levels begin at half the size, on the pixels of 2x2 side by side (Shi et al. 2016), and
-    two convolutions at full size end the network: faster, since no block works at full size.
+    two convolutions of a quarter of the channels end the network at full size: faster, as no block works there.
     Errors: ParameterError if channels, blocks and heads do not fit each other, or the stem is another number.
     """
 
@@ -71,9 +69,10 @@ class UNet(nn.Module):
             self.up.append(_Level(None, below, width, count, embedding))
         self.attention = Attention(channels[-1], heads)
         self.norm = group_norm(channels[0])
-        self.widen = nn.Conv2d(channels[0], 4 * HEAD, 3, padding=1) if stem == 2 else None
-        self.head = nn.Conv2d(HEAD + inputs, HEAD, 3, padding=1) if stem == 2 else None
-        self.exit = nn.Conv2d(channels[0] if stem == 1 else HEAD, 3, 3, padding=1)
+        head = channels[0] if stem == 1 else max(channels[0] // 4, 4)
+        self.widen = nn.Conv2d(channels[0], 4 * head, 3, padding=1) if stem == 2 else None
+        self.head = nn.Conv2d(head + inputs, head, 3, padding=1) if stem == 2 else None
+        self.exit = nn.Conv2d(head, 3, 3, padding=1)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)  # type: ignore[arg-type]
 

@@ -154,8 +154,11 @@ def list_archive(path: Path) -> tuple[list[Photograph], list[LeftOut]]:
     if LISTED in {name.rpartition("/")[2] for name in left_out}:
         name = next(name for name in left_out if name.rpartition("/")[2] == LISTED)
         del left_out[name]
-        rows = list(csv.DictReader(io.StringIO(read_member(path, name).decode())))
-        left_out |= {row["id"]: row["reason"] for row in rows}
+        try:
+            rows = list(csv.DictReader(io.StringIO(read_member(path, name).decode())))
+            left_out |= {row["id"]: row["reason"] for row in rows}
+        except (UnicodeDecodeError, KeyError, csv.Error):
+            raise InputError(f"{path}: its list {name} is broken; pack the folder again") from None
     if not found:
         raise InputError(f"{path} holds no photographs: give another archive or folder")
     listed = [LeftOut(printable(name), reason) for name, reason in left_out.items()]

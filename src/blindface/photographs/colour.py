@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageCms
 
-WHITE_IS_ZERO, PHOTOMETRIC = 0, 262
+WHITE_IS_ZERO, PHOTOMETRIC, BITS, SAMPLE_FORMAT = 0, 262, 258, 339
+"""Tags of TIFF 6.0, and the value of a photometric interpretation."""
 SRGB_GAMMA = 0.45455
 D65 = (0.3127, 0.329)
 BT709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
@@ -67,12 +68,18 @@ def _split(image: Pillow.Image) -> tuple[Pillow.Image, Pillow.Image | None]:
 
 
 def _sixteen_bits(image: Pillow.Image, transparency: Any) -> tuple[Pillow.Image, Pillow.Image | None]:
+    tags = getattr(image, "tag_v2", {})
+    if 2 in _several(tags.get(SAMPLE_FORMAT)) or 32 in _several(tags.get(BITS)):
+        raise ValueError("signed levels and levels of 32 bits have no agreed range; save it with 8 or 16 bits")
     levels = np.asarray(image).astype(np.int64).clip(0, 65535)
     alpha = Pillow.fromarray(np.where(levels == transparency, 0, 255).astype(np.uint8)) if transparency else None
-    tags = getattr(image, "tag_v2", {})
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         levels = 65535 - levels
     return Pillow.fromarray(((levels + 128) // 257).astype(np.uint8)), alpha
+
+
+def _several(value: Any) -> tuple[int, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _convert(colours: Pillow.Image, profile: bytes | None) -> Pillow.Image:

@@ -36,7 +36,10 @@ TURNS = {
 }
 """What undoes an orientation of EXIF (CIPA DC-008, 4.6.4)."""
 MOST_PIXELS = 100_000_000
-BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError, struct.error, zlib.error)
+BROKEN = (
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, AttributeError),
+    *(RuntimeError, MemoryError, struct.error, zlib.error),
+)
 """What Pillow's many plugins raise on broken files."""
 
 
@@ -90,7 +93,11 @@ def decode(content: bytes, suffix: str = "") -> Image:
     except ImportError:
         raise UnusableError("unreadable: HEIC needs the package pillow-heif; install it, or export as JPEG") from None
     except UnidentifiedImageError:
-        known = "damaged: its decoder refuses it" if is_image(content) else "unreadable: no image format is recognised"
+        known = (
+            "unreadable: damaged, or of a rare kind; save it as PNG"
+            if is_image(content)
+            else "unreadable: no image format is recognised"
+        )
         raise UnusableError("unreadable: this kind of HEIC is not known" if is_heif(content) else known) from None
     except Pillow.DecompressionBombError:
         raise UnusableError("too large: a decompression bomb") from None

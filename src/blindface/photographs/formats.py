@@ -69,6 +69,7 @@ def damage(content: bytes, kind: str) -> str | None:
     kind: Pillow's name of the format.
     """
     check = {"JPEG": _jpeg, "MPO": _jpeg, "PNG": _png, "GIF": _gif, "WEBP": _webp, "AVIF": _boxes, "JPEG2000": _boxes}
+    check |= {"HEIF": _boxes}
     return check[kind](content) if kind in check else None
 
 

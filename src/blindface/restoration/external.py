@@ -8,7 +8,6 @@ wrote in another Unicode form (`é` as one character or as `e` with an accent) i
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from blindface.base.errors import InputError
 from blindface.base.image_table import ImageTableWriter, image_shape, read_table
 from blindface.base.images import Image
 from blindface.base.progress import track
+from blindface.photographs.names import same_name
 
 SHOWN = 3
 """Names in an error, for each kind of problem."""
@@ -82,13 +82,13 @@ def _match(folder: Path, ids: Sequence[str], pairs: Path, problems: _Problems) -
     there = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if _counts(path, folder)}
     alike: dict[str, list[str]] = {}
     for name in there:
-        alike.setdefault(_normal(name), []).append(name)
-    last = Counter(_normal(name.rpartition("/")[2]) for name in ids)
+        alike.setdefault(same_name(name), []).append(name)
+    last = Counter(same_name(name.rpartition("/")[2]) for name in ids)
     files: dict[str, Path] = {}
     left = dict.fromkeys(there)
     for name in ids:
         short = name.rpartition("/")[2]
-        wanted = [f"{name}.png", *([f"{short}.png"] if last[_normal(short)] == 1 else [])]
+        wanted = [f"{name}.png", *([f"{short}.png"] if last[same_name(short)] == 1 else [])]
         matches = next((found for one in wanted if (found := _matches(one, left, alike))), [])
         if not matches:
             problems.add("missing", wanted[0])
@@ -103,14 +103,9 @@ def _match(folder: Path, ids: Sequence[str], pairs: Path, problems: _Problems) -
     return files
 
 
-def _normal(name: str) -> str:
-    """The name by which names are compared: macOS writes accents apart from their letters, other systems together."""
-    return unicodedata.normalize("NFC", name)
-
-
 def _matches(name: str, left: Mapping[str, None], alike: Mapping[str, Sequence[str]]) -> list[str]:
     """The files left that have this very name, else those whose name is the same once normalised."""
-    return [name] if name in left else [other for other in alike.get(_normal(name), []) if other in left]
+    return [name] if name in left else [other for other in alike.get(same_name(name), []) if other in left]
 
 
 def _counts(path: Path, folder: Path) -> bool:

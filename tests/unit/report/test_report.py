@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -12,12 +13,14 @@ import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image as Pillow
 
 from blindface.base.errors import InputError
 from blindface.base.image_table import ImageTableWriter
@@ -31,6 +34,7 @@ from blindface.report.figures.files import PICTURES
 from blindface.report.figures.group_charts import NAMES as GROUP_CHARTS
 from blindface.report.figures.style import PALETTE
 from blindface.report.inputs.material import Material, gather, hashes
+from blindface.report.page.cards import spread_groups
 from blindface.report.page.page import DARK
 from blindface.report.text.facts import INTERPOLATIONS, run_facts
 from blindface.report.text.summary import paragraph
@@ -476,3 +480,17 @@ def test_every_colour_of_text_can_be_read_on_the_page(palette):
     # 4.5: WCAG 2.2, success criterion 1.4.3, level AA
     weak = {name for name, value in palette.items() if contrast(value, palette["paper"]) < 4.5}
     assert weak == {"paper", "line"}
+
+
+def test_what_a_flow_makes_up_is_a_map_on_the_page(sources, tmp_path):
+    ids = gather(sources).test_ids()[:2]
+    mean, spread = np.full((2, 128, 128, 3), 90, np.uint8), np.zeros((2, 128, 128, 3), np.uint8)
+    spread[:, :64] = 24
+    with ImageTableWriter(
+        tmp_path / "spread", {"id": pa.string()}, dict.fromkeys(("mean", "spread"), (128, 128, 3))
+    ) as writer:
+        writer.append({"id": ids}, {"mean": mean, "spread": spread})
+    (group,) = spread_groups(gather(replace(sources, spread={"flow1": tmp_path / "spread"})))
+    assert group["heads"] == ["blind", "mean of samples", "made up", "original"]
+    shown = np.asarray(Pillow.open(BytesIO(base64.b64decode(group["rows"][0][2].partition(",")[2]))))
+    assert (shown[0, 0].tolist(), shown[-1, 0].tolist()) == ([128] * 3, [0] * 3)  # half of 48 levels, and none

@@ -32,7 +32,7 @@ from blindface.tracking import TrackedRun, read_note
 class Sources:
     """The report's input files by what they are; any of them may be absent. `pairs` are those of the test part.
 
-    By objective: `pairs`; by method: `restored`; by model: `models` (folders) and `steps`.
+    By objective: `pairs`; by method: `restored`; by model: `models` (folders), `steps`, `spread`.
     `benchmarks` is the folder where Snakemake keeps how long each job took.
     """
 
@@ -44,6 +44,7 @@ class Sources:
     images: Sequence[Path] = ()
     restored: Mapping[str, Path] = field(default_factory=dict)
     steps: Mapping[str, Path] = field(default_factory=dict)
+    spread: Mapping[str, Path] = field(default_factory=dict)
     models: Mapping[str, Path] = field(default_factory=dict)
     checked: Sequence[Path] = ()
     skipped: Path | None = None
@@ -146,6 +147,13 @@ class Material:
         path = self.sources.steps.get(model)
         stacks = [self._read(path, column, ids) for column in ("step1", "step2", "step3")]
         return None if any(stack is None for stack in stacks) else [stack for stack in stacks if stack is not None]
+
+    def spread(self, model: str, count: int) -> tuple[list[str], Image, Image] | None:
+        """Ids of the first images, the mean of a flow's samples and their spread in levels, or None."""
+        path = self.sources.spread.get(model)
+        ids = list(image_table.read_table(path)["id"])[:count] if path is not None and path.exists() else []
+        mean, spread = (self._read(path, column, ids) for column in ("mean", "spread"))
+        return None if mean is None or spread is None else (ids, mean, spread)
 
     def step_ids(self, model: str) -> list[str]:
         """Ids whose progressive outputs are kept."""

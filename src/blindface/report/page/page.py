@@ -69,6 +69,8 @@ def write_page(material: Material, findings: Findings, photographs: bool, commit
         "groups": group_context(material),
         "examples": cards.example_groups(material) if photographs else [],
         "side_by_side": cards.side_by_side_groups(material) if photographs else [],
+        "spread": cards.spread_groups(material) if photographs else [],
+        "white": cards.WHITE_SPREAD,
         "steps": cards.step_groups(material) if photographs else [],
         "degradations": cards.degradation_groups(material) if photographs else [],
         **_provenance(material, photographs, commit),
