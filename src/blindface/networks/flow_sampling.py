@@ -1,4 +1,4 @@
-"""Following a rectified flow: where its paths start, and Euler's method along them (Liu et al. 2023, Ohayon et al. 2025).
+"""Following a rectified flow: where its paths start, and Euler's method along them (Liu et al. 2023, and PMRF).
 
 `losses.flow` says what the velocity is.
 """
