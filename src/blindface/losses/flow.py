@@ -1,5 +1,7 @@
 """Rectified flow: straight paths from a start to a target, and the loss of their velocity.
 
+`networks.flow_sampling` makes the start and follows the paths.
+
 Liu et al. 2023, "Flow straight and fast"; from the posterior mean, Ohayon et al. 2025, "Posterior-mean rectified flow"
 (PMRF). Written m for the posterior mean, e for standard noise, x for the target, t from 0 to 1:
     z_0 = m + sigma e,   z_t = (1 - t) z_0 + t x,   loss = E |v(z_t, t) - (x - z_0)|^2,   dz / dt = v(z, t).
@@ -11,9 +13,6 @@ import torch
 from torch import Tensor
 
 from blindface.base.numerics import in_full
-from blindface.networks.flow_path import flow_start, follow_flow, time_grid
-
-__all__ = ["flow_loss", "flow_start", "flow_state", "follow_flow", "stratified_times", "time_grid"]
 
 
 def flow_state(start: Tensor, target: Tensor, time: Tensor) -> Tensor:

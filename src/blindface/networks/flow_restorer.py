@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from blindface.base.images import SIZE
 from blindface.base.randomness import derive_seed
-from blindface.networks.flow_path import flow_start, follow_flow, time_grid
+from blindface.networks.flow_sampling import flow_start, follow_flow, time_grid
 from blindface.networks.unet import RestorationUNet, VelocityUNet, enlarge
 
 

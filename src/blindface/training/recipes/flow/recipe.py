@@ -16,8 +16,9 @@ from torch.optim import Optimizer
 
 from blindface.base.images import SIZE
 from blindface.base.numerics import autocast
-from blindface.losses import flow_loss, flow_start, flow_state, stratified_times
+from blindface.losses import flow_loss, flow_state, stratified_times
 from blindface.networks.flow_restorer import FlowRestorer, Sampling
+from blindface.networks.flow_sampling import flow_start
 from blindface.networks.unet import enlarge
 from blindface.params.unet import FlowTrainParams
 from blindface.training.data import Batch

@@ -1,6 +1,6 @@
-"""The path of a rectified flow at restoring: its start, and Euler's method along it; `losses/flow.py` has its loss.
+"""Following a rectified flow: where its paths start, and Euler's method along them (Liu et al. 2023, and PMRF).
 
-Apart from the losses, so that an edit of a loss makes no restored image anew.
+`losses.flow` says what the velocity is.
 """
 
 from __future__ import annotations
