@@ -17,13 +17,8 @@ from blindface.restoration.methods import Method, chosen_methods
 WEIGHTS_KEYS = {
     "landmarks": ("landmarks.backend", "landmarks.detector"),
     "train": ("train.perceptual", "train.validation_lpips"),
-    "evaluate": (
-        "evaluate.lpips",
-        "evaluate.frechet",
-        "evaluate.identity",
-        "evaluate.landmarks",
-        "landmarks.backend",
-    ),
+    # All that decides the metrics: it is recorded beside the files, and later commands measure by it.
+    "evaluate": ("evaluate", "-evaluate.device", "landmarks", "-landmarks.score", "-landmarks.device"),
 }
 GRAPH_KEYS = {
     "restore.methods": "decides which rows the graph has, and so which jobs there are",

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -74,20 +74,34 @@ def evaluate(
     faces = None if landmarks is None else _read_faces(landmarks, ids, meters.takes_boxes)
     values = _measure(restored, targets, faces, meters, STACK[device.type], len(ids))
     columns = {"id": pa.string()} | dict.fromkeys(values, pa.float64())
-    with ImageTableWriter(images_out, columns, metadata={"method": method}) as writer:
+    made = read_metadata(restored)
+    with ImageTableWriter(images_out, columns, metadata=_recorded(method, made, params, network)) as writer:
         writer.append({"id": ids, **values}, {})
     content = {
         "method": method,
+        "objective": made.get("objective"),
         "images": len(ids),
         "batch_size": params.batch_size,
         "device": device.type,
-        "chosen": json.loads(read_metadata(restored).get("chosen", "null")),
+        "chosen": json.loads(made.get("chosen", "null")),
         "metrics": summarise(values, meters, params),
         "backbones": meters.backbones,
         "versions": _versions(),
     }
     write_json(output, content)
     return content
+
+
+def _recorded(
+    method: str, made: Mapping[str, str], params: EvaluateParams, network: LandmarksParams | None
+) -> dict[str, str]:
+    """What a reader of the values needs besides: whose they are, and by which parameters they were measured."""
+    parameters = {"evaluate": params.model_dump(mode="json", exclude={"device"})}
+    if network is not None:
+        parameters["landmarks"] = {"backend": network.backend}
+    better = {each.name: each.better for each in descriptions(params) if each.per_image}
+    objective = {"objective": made["objective"]} if "objective" in made else {}
+    return {"method": method, **objective, "better": json.dumps(better), "parameters": json.dumps(parameters)}
 
 
 def summarise(values: dict[str, Values], meters: Meters, params: EvaluateParams) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from blindface.base.errors import ExternalFileError
 from blindface.base.files import copy_file, sha256_file, write_json
@@ -14,7 +15,8 @@ from blindface.params import Params
 def write_manifest(params: Params, output: Path, finder: Finder, stage: str | None = None) -> dict[str, dict[str, str]]:
     """Copy the weight files that the parameters, or one stage, need beside `output`; write there which they are.
 
-    The content is {"files": {name: {"file", "sha256"} or {"missing": reason}}}, sorted by name.
+    The content is {"files": {name: {"file", "sha256"} or {"missing": reason}}}, sorted by name; where the files are
+    those of evaluation, also {"parameters"}: how the data are measured, so that later commands need not be told.
     Errors: ExternalFileError for a file that cannot be had; with fetch.missing `skip` the reason is recorded instead.
     """
     names = finder.registry.needed(params, weights_only=True, stage=stage)
@@ -32,8 +34,15 @@ def write_manifest(params: Params, output: Path, finder: Finder, stage: str | No
         if not target.is_file() or found.form.objection(target) is not None:
             copy_file(found.path, target)
         files[name] = {"file": target.name, "sha256": found.form.sha256 or sha256_file(target)}
-    write_json(output, {"files": files})
+    recorded = {"parameters": _measured_by(params)} if stage in (None, "evaluate") else {}
+    write_json(output, {"files": files, **recorded})
     missing = [name for name, entry in files.items() if "missing" in entry]
     if missing:
         say(f"blindface: without {', '.join(missing)}: what needs them reads n/a, the reasons are in {output}")
     return files
+
+
+def _measured_by(params: Params) -> dict[str, Any]:
+    """The parameters that decide the metrics, in the structure of params.yaml; where they are computed is not one."""
+    evaluate = params.evaluate.model_dump(mode="json", exclude={"device"})
+    return {"evaluate": evaluate, "landmarks": params.landmarks.model_dump(mode="json", exclude={"device", "score"})}

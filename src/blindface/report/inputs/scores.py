@@ -10,6 +10,7 @@ from typing import Any
 
 from blindface.base.errors import InputError
 from blindface.base.files import read_json
+from blindface.params import Objective
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Scores:
     metrics: Mapping[str, Metric]
     backbones: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
+    objective: Objective | None = None
 
 
 def read_scores(path: Path) -> Scores:
@@ -56,6 +58,7 @@ def read_scores(path: Path) -> Scores:
             metrics=metrics,
             backbones=content.get("backbones") or {},
             versions=content.get("versions") or {},
+            objective=content.get("objective"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
