@@ -4,7 +4,7 @@ Every variant is a working directory of its own, in which Snakemake trains, rest
 it. The photographs' stages are not repeated: their files are linked from one directory, and Snakemake makes again what
 a variant's changes touch (another split, say). A second call does only what is missing.
 
-    python benchmarks/ablations.py --configfile config/light.yaml config/improved.yaml --directory build/ablations \\
+    python benchmarks/ablations.py --configfile config/light.yaml config/tuned.yaml --directory build/ablations \\
         --output reports/lfw/ablations
 """
 
@@ -148,7 +148,7 @@ def read_row(variant: Variant, directory: Path) -> dict[str, Any] | None:
     if not scores.is_file():
         return None
     found = json.loads(scores.read_text())
-    record = json.loads((folder / "models" / variant.objective / "run.json").read_text())
+    record = json.loads((folder / "models" / f"progressive{variant.objective[-1]}" / "run.json").read_text())
     metrics = {
         label: next((value["batch_mean"] for name, value in found["metrics"].items() if name.startswith(start)), None)
         for label, start, _ in METRICS

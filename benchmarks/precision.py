@@ -19,7 +19,7 @@ from typing import Any
 
 from blindface.base.device import choose_device
 from blindface.cli.train import find_weights
-from blindface.params import Params, load_params
+from blindface.params import RECIPES, Params, load_params
 from blindface.training.session.engine import TrainFiles, train
 
 SHOWN = ("psnr", "ssim", "lpips_squeeze", "images_per_second", "gradient_norm_generator", "gradient_norm_discriminator")
@@ -35,13 +35,16 @@ def files_of(data: Path, objective: str, params: Params) -> TrainFiles:
 
 
 def run(params: Params, options: argparse.Namespace, precision: str, seed: int, folder: Path) -> dict[str, Any]:
-    """Train once; the last epoch's row of step 3, as numbers."""
-    changes = {"precision": precision, "seed": seed, "epochs": options.epochs}
+    """Train once; the last epoch's row of the last step, as numbers."""
+    recipe = params.train.of(options.recipe).model_copy(update={"epochs": options.epochs})
+    changes = {"precision": precision, "seed": seed, options.recipe: recipe}
     block = params.train.model_copy(update=changes)
     files = files_of(options.data, options.objective, params)
-    train(block, options.objective, files, folder, pairs=params.pairs, device=choose_device(block.device))
+    train(
+        block, options.recipe, options.objective, files, folder, pairs=params.pairs, device=choose_device(block.device)
+    )
     with (folder / "history.csv").open() as file:
-        row = [row for row in csv.DictReader(file) if row["step"] == "3"][-1]
+        row = list(csv.DictReader(file))[-1]
     return {name: float(row[name]) if row[name] else None for name in SHOWN}
 
 
@@ -77,6 +80,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder `data` of an experiment")
     parser.add_argument("--params", action="append", default=[], help="as of `blindface train`; several times")
+    parser.add_argument("--recipe", choices=RECIPES, default="progressive")
     parser.add_argument("--objective", choices=("objective1", "objective2"), default="objective1")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--precisions", nargs="+", choices=("fp32", "tf32", "bf16"), default=["fp32", "bf16"])

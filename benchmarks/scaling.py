@@ -46,16 +46,17 @@ def images_per_second(
 def main() -> None:
     """Measure alone, then together; print, write JSON."""
     options = _options()
-    params, choice = read_choices(options)
-    params = params.model_copy(update={"batch_statistics": options.statistics})
-    batch = options.batch or choice.batch_size
+    params, recipe, objective = read_choices(options)
+    progressive = params.progressive.model_copy(update={"batch_statistics": options.statistics})
+    params = params.model_copy(update={"progressive": progressive})
+    batch = options.batch or (2 if options.tiny else params.of(recipe).batch_size_of(objective))
     passes, warm_up = (2, 1) if options.tiny else (options.passes, 4)
     gpu = torch.cuda.is_available() and not options.tiny
     with join(torch.device("cuda" if gpu else "cpu")) as (processes, device):
 
         def speed(group: Processes) -> float:
             began = time.perf_counter()
-            once = prepare(options.variant, params, choice, batch, device, group)
+            once = prepare(options.variant, params, recipe, objective, batch, device, group)
             rate = images_per_second(once, batch, passes, warm_up, device, group)
             if processes.leads:  # compiling takes minutes: what is known already is told
                 seconds = time.perf_counter() - began
@@ -73,7 +74,8 @@ def main() -> None:
         result = {
             "device": torch.cuda.get_device_name(device) if gpu else "CPU",
             "torch": torch.__version__,
-            "objective": options.objective,
+            "recipe": recipe,
+            "objective": objective,
             "variant": options.variant,
             "statistics": options.statistics,
             "processes": processes.count,

@@ -2,12 +2,12 @@
 
     python benchmarks/train.py --output train.json
 
-The variants are those of `benchmarks/variants.py`, with the default networks, losses and batch of objective 1
-(`--objective`, `--params`, `--batch` choose others). Per variant: warm-up (which compiles), then timed passes; printed
-are the images per second of passes in a row, the arithmetic per second (counted on the steps, so that the plain loop's
-second forward run of the generator is not credited) and its share of the card's peak: the data sheet's, and that of a
-large matrix product in the same run. A variant that fails is reported and the others go on. `--tiny` is a check of the
-script on a CPU.
+The variants are those of `benchmarks/variants.py`, with the default networks, losses and batch of the paper's recipe
+and objective 1 (`--recipe`, `--objective`, `--params`, `--batch` choose others). Per variant: warm-up (which compiles),
+then timed updates; printed are the images per second of updates in a row, the arithmetic per second (counted on the
+recipe's own update, so that the plain loop's second forward run of the generator is not credited) and its share of the
+GPU's peak: the data sheet's, and that of a large matrix product in the same run. A variant that fails is reported and
+the others go on. `--tiny` is a check of the script on a CPU.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Any
 import torch
 from variants import PLAIN, VARIANTS, add_choices, prepare, read_choices
 
-from blindface.params import ObjectiveParams, TrainParams
-from blindface.training.monitor.plan import count_work
+from blindface.params import Objective, RecipeName, TrainParams
+from blindface.training.monitor.plan import count_work, without_values
 
 DATA_SHEET = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """Dense bfloat16 operations per second, NVIDIA's data sheets (SXM)."""
@@ -65,7 +65,7 @@ def measure(once: Callable[[], Any], device: torch.device, warm_up: int, seconds
 
 
 def matrix_product_speed(device: torch.device) -> float:
-    """Operations per second of a large bfloat16 matrix product: what the card really gives."""
+    """Operations per second of a large bfloat16 matrix product: what the GPU really gives."""
     side = 8192 if device.type == "cuda" else 256
     left = torch.randn(side, side, device=device, dtype=torch.bfloat16)
     found = measure(lambda: left @ left, device, warm_up=3, seconds=1.0 if device.type == "cuda" else 0.1)
@@ -77,30 +77,31 @@ def main() -> None:
     """Run the variants one after the other, print a table, write JSON."""
     options = _options()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    params, choice = read_choices(options)
-    gflop, _ = count_work(params, options.objective)
+    params, recipe, objective = read_choices(options)
+    gflop, _ = count_work(without_values(params, recipe, objective))
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     product = matrix_product_speed(device)
     sheet = next((speed for key, speed in DATA_SHEET.items() if key in name), None)
     result: dict[str, Any] = {
         "device": name,
         "torch": torch.__version__,
-        "objective": options.objective,
+        "recipe": recipe,
+        "objective": objective,
         "gflop_per_image": gflop,
         "matrix_product_tflops": product / 1e12,
         "data_sheet_tflops": sheet and sheet / 1e12,
         "variants": {},
     }
     began = time.perf_counter()
-    batches = options.batch or [choice.batch_size]
+    batches = options.batch or [2 if options.tiny else params.of(recipe).batch_size_of(objective)]
     for batch_size in batches:
         for variant in options.variants:
             key = f"{variant}, batch {batch_size}"
             if time.perf_counter() - began > options.limit:
                 result["variants"][key] = {"error": f"left out: {options.limit} s are over"}
             else:
-                result["variants"][key] = _try(variant, params, choice, batch_size, device, options.seconds)
-            _judge(result["variants"][key], batch_size, sum(gflop.values()) * 1e9, product, sheet)
+                result["variants"][key] = _try(variant, params, recipe, objective, batch_size, device, options.seconds)
+            _judge(result["variants"][key], batch_size, gflop * 1e9, product, sheet)
             print(f"{key:32s} {_line(result['variants'][key])}", flush=True)
             if options.output:  # after every variant: what is measured is kept, whatever comes
                 options.output.write_text(json.dumps(result, indent=2) + "\n")
@@ -109,10 +110,16 @@ def main() -> None:
 
 
 def _try(
-    variant: str, params: TrainParams, choice: ObjectiveParams, batch_size: int, device: torch.device, seconds: float
+    variant: str,
+    params: TrainParams,
+    recipe: RecipeName,
+    objective: Objective,
+    batch_size: int,
+    device: torch.device,
+    seconds: float,
 ) -> dict[str, Any]:
     try:
-        once = prepare(variant, params, choice, batch_size, device)
+        once = prepare(variant, params, recipe, objective, batch_size, device)
         return measure(once, device, warm_up=3, seconds=seconds)
     except Exception as error:  # one failed variant must not cost the others
         return {"error": f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"}

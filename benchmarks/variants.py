@@ -1,13 +1,15 @@
-"""The variants of training that are timed, each as a function that runs one pass: our steps, and a plain loop.
+"""The variants of training that are timed, each as a function that runs one update: a recipe's own, and a plain loop.
 
-A pass is steps 1, 2 and 3 with an update of the critic and one of the generator each. Images are random, and so are
-the weights of the perceptual backbone: what they hold changes no speed.
+Images are random, and so are the weights of the perceptual backbone: what they hold changes no speed.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -15,21 +17,17 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from blindface.base.numerics import Precision, set_policy
-from blindface.losses import PerceptualLoss, adversarial_loss, critic_loss, drift, face_crops
-from blindface.networks.discriminator import SIZES
-from blindface.params import Objective, ObjectiveParams, PerceptualParams, TrainParams, load_params
+from blindface.losses import adversarial_loss, critic_loss, drift
+from blindface.losses.vgg import random_weights
+from blindface.params import RECIPES, Objective, RecipeName, TrainParams, load_params
+from blindface.training.data import Batch
 from blindface.training.distributed.processes import ALONE, Processes
-from blindface.training.distributed.synchronised import synchronise
+from blindface.training.monitor.plan import meta_batch, without_values
+from blindface.training.recipes import Setup, make_recipe
+from blindface.training.recipes.progressive.losses import Losses
+from blindface.training.recipes.progressive.recipe import Progressive
 from blindface.training.recipes.progressive.schedule import STEPS, StepWeights, final_weights
-from blindface.training.recipes.progressive.steps import (
-    Batch,
-    Losses,
-    StepRunner,
-    make_face_discriminator,
-    make_networks,
-)
-from blindface.training.session.recorded import RecordedSteps
-from blindface.training.updates import Optimisers, make_optimisers
+from blindface.training.session.recorded import RecordedUpdates
 
 VARIANTS: dict[str, tuple[Precision, bool, bool, bool]] = {
     "bf16 eager": ("bf16", False, False, False),
@@ -40,155 +38,126 @@ VARIANTS: dict[str, tuple[Precision, bool, bool, bool]] = {
 }
 """Precision, compiled, deterministic and recorded as one graph or not."""
 PLAIN = "fp32 plain loop"
+"""Of the recipe `progressive` the method as one writes it first; of another its own update, in float32 and eager."""
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
     """The options that say what is trained; `read_choices` reads them."""
+    parser.add_argument("--recipe", choices=RECIPES, default="progressive")
     parser.add_argument("--objective", choices=("objective1", "objective2"), default="objective1")
     parser.add_argument("--params", action="append", default=[], help="as of `blindface train`; several times")
     parser.add_argument("--tiny", action="store_true", help="small networks and batches, to try the script on a CPU")
 
 
-def read_choices(options: argparse.Namespace) -> tuple[TrainParams, ObjectiveParams]:
-    """The parameters of training and of the objective among them, by the files of `--params` or else the defaults."""
-    params = load_params(options.params).train
-    objective: Objective = options.objective
+def read_choices(options: argparse.Namespace) -> tuple[TrainParams, RecipeName, Objective]:
+    """The parameters of training by the files of `--params` or else the defaults, the recipe and the objective."""
+    params = list(options.params)
     if options.tiny:
-        narrow = params.of(objective).model_copy(update={"generator_channels": None, "batch_size": 2})
-        params = params.model_copy(update={"generator_channels": 8, "discriminator_channels": 4, objective: narrow})
-    return params, params.of(objective)
+        params.append('{"train": {"progressive": {"generator_channels": 8, "discriminator_channels": 4}}}')
+    return load_params(params).train, options.recipe, options.objective
 
 
 def plain_pass(
     generator: nn.Module,
     discriminator: nn.Module,
     losses: Losses,
-    optimisers: Optimisers,
+    adam: Adam,
+    adam_discriminator: Adam,
     batch: Batch,
     weights: StepWeights,
-    face_discriminator: nn.Module | None = None,
 ) -> None:
     """The three steps as one writes them first: the generator runs for each update, the penalty by `autograd.grad`.
 
-    It gives the same weights as `StepRunner`, which the tests hold it to.
+    It gives the same weights as the recipe `progressive`, which the tests hold it to.
     """
-    for step, (adversarial, pixel, perceptual, attention, faces) in zip(STEPS, weights, strict=True):
-        target, points, mix = batch.targets[step - 1], batch.points[step - 1], batch.mixes[step - 1]
-
-        def crop(images: Tensor, points: Tensor = points) -> Tensor:
-            return face_crops(images, points, batch.found)
-
-        # Critics
+    for step, weight in zip(STEPS, weights, strict=True):
+        target, points, mix = batch.targets[step - 1], batch.points[step - 1], batch.draws[step - 1]
+        # Critic
         with torch.no_grad():
             fake = generator(batch.blind, step)[-1]
-        plain_critic_update(discriminator, optimisers.discriminator, losses, target, fake, mix, step)
-        if face_discriminator is not None and optimisers.face_discriminator is not None and faces:
-            adam = optimisers.face_discriminator
-            plain_critic_update(face_discriminator, adam, losses, crop(target), crop(fake), mix, step)
+        real_scores, fake_scores = discriminator(target, step), discriminator(fake, step)
+        between = (target + mix * (fake - target)).requires_grad_()
+        (gradients,) = torch.autograd.grad(discriminator(between, step).sum(), between, create_graph=True)
+        penalty = (gradients.flatten(1).norm(2, dim=1) - 1).square().mean()
+        total = critic_loss(real_scores, fake_scores) + losses.penalty * penalty + losses.drift * drift(real_scores)
+        adam_discriminator.zero_grad()
+        total.backward()
+        adam_discriminator.step()
         # Generator
         output = generator(batch.blind, step)[-1]
-        total = adversarial * adversarial_loss(discriminator(output, step)) + pixel * losses.pixel(output, target)
-        if perceptual and losses.perceptual is not None:
-            total = total + perceptual * losses.perceptual(output, target)
-        if attention:
-            total = total + attention * losses.attention(output, target, points, batch.found)
-        if face_discriminator is not None and faces:
-            total = total + faces * adversarial_loss(face_discriminator(crop(output), step))
-        optimisers.generator.zero_grad()
+        total = weight["adversarial"] * adversarial_loss(discriminator(output, step))
+        total = total + weight["pixel"] * losses.pixel(output, target)
+        if weight["perceptual"] and losses.perceptual is not None:
+            total = total + weight["perceptual"] * losses.perceptual(output, target)
+        if weight["attention"]:
+            total = total + weight["attention"] * losses.attention(output, target, points, batch.found)
+        adam.zero_grad()
         total.backward()
-        optimisers.generator.step()
+        adam.step()
 
 
-def plain_critic_update(
-    critic: nn.Module, adam: Adam, losses: Losses, real: Tensor, fake: Tensor, mix: Tensor, step: int
-) -> None:
-    """One update of a critic, its penalty by `autograd.grad`."""
-    real_scores, fake_scores = critic(real, step), critic(fake, step)
-    between = (real + mix * (fake - real)).requires_grad_()
-    (gradients,) = torch.autograd.grad(critic(between, step).sum(), between, create_graph=True)
-    penalty = (gradients.flatten(1).norm(2, dim=1) - 1).square().mean()
-    total = critic_loss(real_scores, fake_scores) + losses.penalty * penalty + losses.drift * drift(real_scores)
-    adam.zero_grad()
-    total.backward()
-    adam.step()
+def random_batch(shapes: Batch, device: torch.device, layout: torch.memory_format) -> Batch:
+    """A random batch of these shapes in which every image has landmarks."""
 
-
-def make_perceptual(params: PerceptualParams, device: torch.device) -> PerceptualLoss | None:
-    """The perceptual loss with random weights, fit to be timed and nothing else."""
-    if params.backbone == "none":
-        return None
-    loss = PerceptualLoss(params.backbone, params.layers, None).to_empty(device=device)
-    for convolution in loss.features.convolutions:
-        nn.init.kaiming_normal_(convolution.weight)  # type: ignore[arg-type]
-        nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-    loss.features.mean.zero_()
-    loss.features.deviation.fill_(1.0)
-    return loss
-
-
-def make_batch(blind_size: int, count: int, device: torch.device, layout: torch.memory_format) -> Batch:
-    """A random batch in which every image has landmarks."""
-
-    def image(size: int) -> Tensor:
-        return (torch.rand(count, 3, size, size, device=device) * 2 - 1).to(memory_format=layout)
+    def image(like: Tensor) -> Tensor:
+        return (torch.rand(like.shape, device=device) * 2 - 1).to(memory_format=layout)
 
     return Batch(
-        blind=image(blind_size),
-        targets=[image(size) for size in SIZES],
-        points=[torch.rand(count, 68, 2, device=device) * size for size in SIZES],
-        found=torch.ones(count, dtype=torch.bool, device=device),
-        mixes=[torch.rand(count, 1, 1, 1, device=device) for _ in SIZES],
+        blind=image(shapes.blind),
+        targets=[image(target) for target in shapes.targets],
+        points=[
+            torch.rand(points.shape, device=device) * target.shape[-1]
+            for points, target in zip(shapes.points, shapes.targets, strict=True)
+        ],
+        found=torch.ones(shapes.found.shape, dtype=torch.bool, device=device),
+        draws=[torch.rand(draw.shape, device=device) for draw in shapes.draws],
     )
 
 
 def prepare(
     name: str,
     params: TrainParams,
-    choice: ObjectiveParams,
+    recipe: RecipeName,
+    objective: Objective,
     batch_size: int,
     device: torch.device,
     processes: Processes = ALONE,
 ) -> Callable[[], Any]:
-    """Networks, optimisers and data of one variant; returns what runs one pass.
+    """A recipe and data of one variant; returns what runs one update.
 
     batch_size: of this process; processes: those that train together, ours alone (`benchmarks/scaling.py`).
     """
     torch.manual_seed(0)
     precision, compiled, deterministic, recorded = VARIANTS.get(name, ("fp32", False, False, False))
     set_policy(precision, deterministic)
-    layout = torch.contiguous_format if name == PLAIN else torch.channels_last
-    generator, discriminator = make_networks(params, choice)
-    generator = generator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
-    discriminator = discriminator.to(device).to(memory_format=layout)  # type: ignore[call-overload]
-    faces = make_face_discriminator(params, choice)
-    if faces is not None:
-        faces = faces.to(device).to(memory_format=layout)  # type: ignore[call-overload]
-    perceptual = make_perceptual(params.perceptual, device)
-    if perceptual is not None:
-        perceptual = perceptual.to(memory_format=layout)  # type: ignore[call-overload]
-    losses = Losses(perceptual, params.penalty.gradient, params.penalty.drift)
-    weights = final_weights(choice)
-    batch = make_batch(generator.input_size, batch_size, device, layout)
-    if name == PLAIN:
+    shapes = meta_batch(without_values(params, recipe, objective), batch_size)
+    params = params.model_copy(update={"precision": precision, "compile": compiled, "deterministic": deterministic})
+    with TemporaryDirectory() as folder:
+        weights: Path | None = None
+        if params.perceptual.backbone != "none":
+            weights = random_weights(params.perceptual.backbone, Path(folder) / "weights.pth")
+        made = make_recipe(recipe, Setup(params, objective, device, processes, weights))
+    made.schedule(math.inf)
+    if name == PLAIN and isinstance(made, Progressive):
+        return _plain(made, random_batch(shapes, device, torch.contiguous_format))
+    batch = random_batch(shapes, device, torch.channels_last)
+    updates = RecordedUpdates(made) if recorded and device.type == "cuda" else None
 
-        def adam(network: nn.Module) -> Adam:
-            return Adam(network.parameters(), lr=params.learning_rate, betas=params.betas)
+    def once() -> None:
+        if updates is None:
+            made.update(batch)
+        else:
+            updates.run(batch)
+        made.after_update()
 
-        plain = Optimisers(adam(generator), adam(discriminator), None if faces is None else adam(faces))
-        return lambda: plain_pass(generator, discriminator, losses, plain, batch, weights, faces)
-    optimisers = make_optimisers(generator, discriminator, params.learning_rate, params.betas, faces)
-    if processes.count > 1 and params.batch_statistics == "batch":
-        synchronise(processes, generator, discriminator, faces)
-    runner = StepRunner(
-        generator,
-        discriminator,
-        losses,
-        optimisers,
-        active=weights,
-        precision=precision,
-        compile=compiled,
-        average_gradients=processes.average_gradients if processes.count > 1 else None,
-        face_discriminator=faces,
+    return once
+
+
+def _plain(made: Progressive, batch: Batch) -> Callable[[], None]:
+    params, weights = made.params, final_weights(made.objective)
+    generator, discriminator = (
+        network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        for network in (made.network, made.discriminator)
     )
-    steps = RecordedSteps(runner) if recorded and device.type == "cuda" else runner
-    return lambda: steps.run(batch, weights)
+    adam, other = (Adam(net.parameters(), params.learning_rate, params.betas) for net in (generator, discriminator))
+    return lambda: plain_pass(generator, discriminator, made.losses, adam, other, batch, weights)

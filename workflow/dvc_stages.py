@@ -44,7 +44,7 @@ DESCRIPTIONS = {
     "landmarks": "68 facial landmarks of each photograph",
     "pairs": "Blind images by equation (1)",
     "check": "The gate: nothing trains on data that did not pass",
-    "train": "Progressive training",
+    "train": "Trained models, one for each recipe",
     "attributes": "Labels of the photographs, for metrics by group",
     EVALUATE: "Restored test part and its metrics",
     "report": "Metrics by group, tables, figures and the page",
@@ -179,16 +179,18 @@ def record_of(path: str) -> str:
     return f".snakemake/metadata/{urlsafe_b64encode(path.encode()).decode()}"
 
 
-def parameter_names(slices: Iterable[Mapping[str, Mapping[str, Any]]], values: Mapping[str, Any]) -> list[str]:
-    """The parameters in any of the slices: a block's name where the whole block is there, else `block.key`."""
-    keys: dict[str, set[str]] = {}
-    for part in slices:
-        for block, content in part.items():
-            keys.setdefault(block, set()).update(content)
+def parameter_names(slices: Iterable[Mapping[str, Any]], values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The parameters in any slice: a block's name where the whole block is there, else `block.key`, at any depth."""
+    slices = list(slices)
     names: list[str] = []
-    for block in values:
-        found = keys.get(block, set())
-        names += [block] if found == set(values[block]) else [f"{block}.{key}" for key in values[block] if key in found]
+    for key, value in values.items():
+        found = [part[key] for part in slices if key in part]
+        if isinstance(value, Mapping) and found:
+            below = parameter_names(found, value, f"{prefix}{key}.")
+            whole = [f"{prefix}{key}.{name}" for name in value]
+            names += [f"{prefix}{key}"] if below == whole else below
+        elif found:
+            names.append(f"{prefix}{key}")
     return names
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 
 from blindface.base.code import deciding_files, digest_code
 from blindface.base.errors import BlindfaceError
-from blindface.params import validate
+from blindface.params import Objective, RecipeName, TrainParams, model_name, validate
+from blindface.params.progressive import ProgressiveParams, pixel_loss_alone
+from blindface.params.recipes import split_model
+from blindface.params.training import EXECUTION, decisive
 from blindface.restoration.methods import Method, chosen_methods
 
 WEIGHTS_KEYS = {
@@ -21,11 +25,14 @@ WEIGHTS_KEYS = {
     "evaluate": ("evaluate", "-evaluate.device", "landmarks", "-landmarks.score", "-landmarks.device"),
 }
 GRAPH_KEYS = {
+    "train.recipes": "decides which models and rows the graph has",
     "restore.methods": "decides which rows the graph has, and so which jobs there are",
     "restore.external": "a row each, whose folder is read by import_external",
 }
 """Parameters that reach no stage on purpose, and what they do instead; a test finds all others in a command."""
-BESIDE_TRAINING = ("track", "train.processes", "train.checkpoint_seconds", "train.checkpoints")
+MAE = "mae"
+"""mae1 and mae2 are models too, for the rows of that name."""
+EXECUTION_SETTINGS = ("track", *(f"train.{key}" for key in EXECUTION))
 
 
 def prepare_environment(root: str | Path) -> None:
@@ -57,14 +64,6 @@ class Experiment:
             raise SystemExit(2) from None
         if not self.values["track"]["overlay"]:
             self.values["track"]["overlay"] = "+".join(Path(overlay).stem for overlay in overlays)
-        for objective in ("objective1", "objective2"):
-            choice = self.values["train"][objective]
-            choice["initial"] = choice["initial"] and self._from_here(choice["initial"])
-
-    def _from_here(self, path: str) -> str:
-        """A path of the parameters, relative to the project's root, as seen from the working directory."""
-        place = Path(path).expanduser()
-        return str(place) if place.is_absolute() else os.path.relpath(self.root / place)
 
     def slice(self, *keys: str) -> str:
         """The named keys (`block`, `block.key`, `-block.key` to leave one out) as JSON for `blindface --params`."""
@@ -77,7 +76,7 @@ class Experiment:
                 result.setdefault(block, {})[name] = self.values[block][name]
             else:
                 result[block] = dict(self.values[block])
-        return json.dumps(result)
+        return as_json(result)
 
     def export_tracking(self) -> None:
         """Set BLINDFACE_TRACK for the jobs' commands: where a run is tracked changes no number, so it is no param."""
@@ -109,36 +108,38 @@ class Experiment:
         """The degradation of one objective: a change of the other one's ranges leaves it alone."""
         return self.slice("pairs", f"-pairs.{_other(objective)}")
 
-    def train_slice(self, objective: str) -> str:
-        """The training of one objective; the degradation only where it is drawn anew at every epoch."""
-        keys = ["train", f"-train.{_other(objective)}", *(f"-{key}" for key in BESIDE_TRAINING if "." in key)]
-        if self.values["train"]["degradation"] == "fresh":
-            keys += ["pairs", f"-pairs.{_other(objective)}"]
-        return self.slice(*keys)
+    def train_slice(self, model: str) -> str:
+        """The training of one model; the degradation only where it is drawn anew at every epoch.
 
-    def initial(self, objective: str) -> list[str]:
-        """The file whose weights the training of one objective begins with, if there is one: a changed one retrains."""
-        path = self.values["train"][objective]["initial"]
-        return [path] if path else []
-
-    def beside_training(self) -> str:
-        """What training is told besides, and what changes no result: where it is tracked, how often it is saved."""
-        return self.slice(*BESIDE_TRAINING)
-
-    def mae_slice(self, objective: str) -> str:
-        """The same training with the absolute error alone: every other weight is zero, no backbone is read.
-
-        It begins with random weights: those of a file may come from other losses.
+        mae1 and mae2 are the paper's recipe with the absolute error alone: every other loss has no weight, and what
+        only those losses read is left out.
         """
-        values = json.loads(self.train_slice(objective))
-        train, nothing = values["train"], {"final": [0.0, 0.0, 0.0]}
-        train[objective] |= {loss: nothing for loss in ("adversarial", "perceptual", "attention", "face_adversarial")}
-        train[objective]["initial"] = None
-        train["perceptual"] = {"backbone": "none"}
-        # what only the critic reads must not retrain either
-        for key in ("penalty", "discriminator_channels", "discriminator_rate"):
-            train.pop(key)
-        return json.dumps(values)
+        recipe, objective = training_of(model)
+        train = decisive(self.values["train"], recipe, objective)
+        values: dict[str, Any] = {"train": train}
+        if model.startswith(MAE):
+            block = ProgressiveParams.model_validate_json(json.dumps(train["progressive"]))
+            train["progressive"][objective] = pixel_loss_alone(block.of(objective)).model_dump(mode="json")
+            train["perceptual"] = {"backbone": "none"}
+            for key in ("penalty", "discriminator_channels"):
+                train["progressive"].pop(key)
+        if train[recipe]["degradation"] == "fresh":
+            values |= json.loads(self.pairs_slice(objective))
+        return as_json(values)
+
+    def pairs_of(self, model: str, part: str) -> str:
+        """The pairs of a model's objective."""
+        return f"data/pairs/{training_of(model)[1]}/{part}.parquet"
+
+    def begin(self, model: str) -> list[str]:
+        """The generator file of the model that a training begins with, if it does."""
+        recipe, objective = training_of(model)
+        source = TrainParams().of(recipe).begins_with
+        return [f"data/models/{model_name(source, objective)}/generator.safetensors"] if source else []
+
+    def execution_settings(self) -> str:
+        """What training is told besides, and what changes no result: where it is tracked, how often it is saved."""
+        return self.slice(*EXECUTION_SETTINGS)
 
     @property
     def methods(self) -> dict[str, Method]:
@@ -189,11 +190,26 @@ class Experiment:
         return self.code("restore", way=self.methods[method].way)
 
 
+def as_json(values: Mapping[str, Any]) -> str:
+    """JSON without braces in its texts: Snakemake would take `{draft}` or `${HOME}` there for a wildcard."""
+    return re.sub(
+        r'"(?:[^"\\]|\\.)*"',
+        lambda text: text[0].replace("{", "\\u007b").replace("}", "\\u007d"),
+        json.dumps(values),
+    )
+
+
 def folder_state(folder: str) -> str:
     """A hash of the names, sizes and times of a folder's images."""
     from blindface.photographs import sources
 
-    return sources.folder_state(Path(folder).expanduser())
+    return sources.folder_state(Path(folder))
+
+
+def training_of(model: str) -> tuple[RecipeName, Objective]:
+    """Recipe and objective by which a model is trained."""
+    recipe, objective = split_model(model)
+    return ("progressive" if recipe == MAE else recipe), objective
 
 
 def _other(objective: str) -> str:

@@ -12,7 +12,7 @@ from tests.running import ROOT, snakemake
 SMALLER = """
 fetch: {embedded: {identities: 16, photographs: 2}}
 split: {validation: 4}
-train: {epochs: 2, generator_channels: 16, discriminator_channels: 4}
+train: {progressive: {epochs: 2, generator_channels: 16, discriminator_channels: 4}}
 restore: {methods: [classical1, parallel]}
 """
 

@@ -13,11 +13,11 @@ from tests.running import run
 pytestmark = pytest.mark.slow
 
 PLAN = """
-common: {train: {epochs: 1}, track: {uri: ""}}
+common: {train: {progressive: {epochs: 1}}, track: {uri: ""}}
 variants:
   - name: without attention
     objective: objective1
-    changes: {train: {objective1: {attention: {final: [0, 0, 0]}}}}
+    changes: {train: {progressive: {objective1: {attention: {final: [0, 0, 0]}}}}}
 """
 
 

@@ -97,10 +97,11 @@ def test_both_objectives_are_in_mlflow_with_their_test_metrics(first_run):
 
     client = open_client(f"sqlite:///{first_run}/mlflow.db")
     for objective in ("objective1", "objective2"):
-        note = read_note(first_run / "data/models" / objective)
+        model = f"progressive{objective[-1]}"
+        note = read_note(first_run / "data/models" / model)
         run = client.get_run(note.run_id)
         assert run.info.status == "FINISHED"
-        assert run.info.run_name.startswith(f"{objective} tiny")
+        assert run.info.run_name.startswith(f"{model} tiny")
         assert run.data.tags["overlay"].startswith("tiny")
         scores = json.loads((first_run / f"data/scores/{objective}.json").read_text())["metrics"]
         assert run.data.metrics["test/psnr"] == scores["psnr"]["image_mean"]

@@ -28,7 +28,6 @@ RUN_IN: dict[str, tuple[str, str]] = {
     # The same rules, on rendered faces: LFW and 102 epochs take a GPU for a day.
     "snakemake --cores 8 reports/metrics.md": ("tests/pipeline/conftest.py", '"--cores", "2"'),
     "snakemake -n --config": (DVC, 'plan("--config"'),
-    "snakemake --cores 8 --directory build/further": (GRAPH, '"config/further.yaml"'),
     "snakemake -n": ("tests/running.py", '"snakemake", "-n"'),
     "snakemake --directory build/tiny --configfile config/tiny.yaml": ("Makefile", "--configfile config/tiny.yaml"),
     "snakemake --dag": (OUTPUT, '"--dag"'),

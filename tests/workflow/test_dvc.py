@@ -115,7 +115,7 @@ def test_plain_snakemake_in_the_clone_knows_what_a_parameter_touches(clone):
 
 def test_a_queued_loss_weight_retrains_its_objective_and_what_follows(clone):
     before = locked(clone)
-    value = "train.objective2.pixel.final=[90.0,90.0,90.0]"
+    value = "train.progressive.objective2.pixel.final=[90.0,90.0,90.0]"
     clone.dvc("exp", "run", "--queue", "--name", "pixels", "--set-param", value)
     output = clone.dvc("exp", "run", "--run-all")
     assert sorted(stages_run(output)) == sorted(AFTER_TRAINING_2)
@@ -138,7 +138,7 @@ def test_experiments_are_shown_and_compared(clone):
     difference = clone.dvc("exp", "diff", "first", "pixels", "--all", "--md")
     assert "progressive2.psnr" in difference
     changed = json.loads(clone.run("dvc", "params", "diff", "first", "--json").stdout)["params.yaml"]
-    assert list(changed) == ["train.objective2.pixel.final"]
+    assert list(changed) == ["train.progressive.objective2.pixel.final"]
     metrics = json.loads(clone.run("dvc", "metrics", "diff", "first", "--json").stdout)["reports/metrics.json"]
     assert {name.partition(".")[0] for name in metrics} <= {"progressive2", "sequence", "parallel"}
     clone.dvc("plots", "diff", "first", "--out", "compared")

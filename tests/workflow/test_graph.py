@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import re
+import shlex
 import sys
 
 import pytest
@@ -13,6 +14,9 @@ from tests.running import ROOT, jobs_of, snakemake
 sys.path.insert(0, str(ROOT / "workflow"))
 
 import experiment
+
+from blindface.params import load_params
+from blindface.params.progressive import LOSSES
 
 
 def test_the_full_experiment_plans_without_a_network(tmp_path):
@@ -38,8 +42,8 @@ def test_the_full_experiment_plans_without_a_network(tmp_path):
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        (["train={epoch: 3}"], "unknown parameter 'train.epoch', did you mean 'epochs'?"),
-        (["train={epochs: 0}"], "parameter 'train.epochs' is '0': input should be greater than or equal to 1"),
+        (["split={validatio: 3}"], "unknown parameter 'split.validatio', did you mean 'validation'?"),
+        (["train={processes: 0}"], "parameter 'train.processes' is '0': input should be greater than or equal to 1"),
     ],
 )
 def test_a_bad_parameter_stops_before_any_rule_with_one_sentence(tmp_path, values, sentence):
@@ -47,6 +51,24 @@ def test_a_bad_parameter_stops_before_any_rule_with_one_sentence(tmp_path, value
     assert result.returncode != 0
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_braces_of_a_title_and_a_folder_arrive_as_written(tmp_path):
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "a.png").touch()
+    overlay = {
+        "fetch": {"source": "folder", "folder": "${WHERE}/faces"},
+        "report": {"title": "{draft} ${HOME} {{x}} \U0001f600"},
+    }
+    (tmp_path / "own.yaml").write_text(json.dumps(overlay))
+    words = ("-n", "-p", "--cores", "1", "--configfile", str(tmp_path / "own.yaml"), "--", "reports/metrics.md")
+    plan = snakemake(*words, directory=tmp_path / "run", WHERE=str(tmp_path))
+    told = plan.stdout + plan.stderr
+    slices = {
+        command: re.search(rf"blindface {command} --params ('[^']*')", told) for command in ("photographs", "report")
+    }
+    assert load_params([shlex.split(slices["report"][1])[0]]).report.title == overlay["report"]["title"]
+    assert load_params([shlex.split(slices["photographs"][1])[0]]).fetch.folder == str(tmp_path / "faces")
 
 
 def test_rules_pass_lint(tmp_path):
@@ -71,15 +93,18 @@ def test_a_slice_holds_what_its_stage_reads_and_nothing_else():
 
 
 def test_a_loss_weight_of_objective2_leaves_objective1_alone():
-    before, after = an_experiment(), an_experiment(train={"objective2": {"pixel": {"final": [1, 2, 3]}}})
-    assert before.train_slice("objective1") == after.train_slice("objective1")
-    assert before.train_slice("objective2") != after.train_slice("objective2")
+    before, after = (
+        an_experiment(),
+        an_experiment(train={"progressive": {"objective2": {"pixel": {"final": [1, 2, 3]}}}}),
+    )
+    assert before.train_slice("progressive1") == after.train_slice("progressive1")
+    assert before.train_slice("progressive2") != after.train_slice("progressive2")
 
 
 def test_degradation_is_a_parameter_of_training_only_when_drawn_anew():
-    assert "pairs" not in json.loads(an_experiment().train_slice("objective1"))
-    fresh = an_experiment(train={"degradation": "fresh"})
-    assert json.loads(fresh.train_slice("objective1"))["pairs"]["objective1"]["u"] == 16
+    assert "pairs" not in json.loads(an_experiment().train_slice("progressive1"))
+    fresh = an_experiment(train={"progressive": {"degradation": "fresh"}})
+    assert json.loads(fresh.train_slice("progressive1"))["pairs"]["objective1"]["u"] == 16
 
 
 def test_a_metrics_network_touches_neither_landmarks_nor_training():
@@ -95,8 +120,8 @@ def test_what_changes_no_result_does_not_retrain():
     before = an_experiment()
     beside = {"processes": 2, "checkpoint_seconds": 5.0, "checkpoints": 3}
     after = an_experiment(track={"experiment": "other"}, train=beside)
-    assert before.train_slice("objective1") == after.train_slice("objective1")
-    assert json.loads(after.beside_training())["train"] == beside
+    assert before.train_slice("progressive1") == after.train_slice("progressive1")
+    assert json.loads(after.execution_settings())["train"] == beside
 
 
 def test_the_data_of_one_objective_is_checked_without_the_others_ranges():
@@ -113,64 +138,20 @@ def test_mae_only_methods_cost_one_more_training_each_and_nothing_of_the_others(
     )
     assert result.returncode == 0, result.stderr
     jobs = jobs_of(result)
-    assert (jobs["train"], jobs["train_mae"], jobs["restore"]) == (2, 1, 7)
+    assert (jobs["train"], jobs["restore"]) == (3, 7)
     asked = an_experiment(restore={"methods": ["mae2"]})
-    assert asked.train_slice("objective2") == an_experiment().train_slice("objective2")
+    assert asked.train_slice("progressive2") == an_experiment().train_slice("progressive2")
 
 
 def test_mae_only_training_weighs_the_absolute_error_alone():
-    values = json.loads(an_experiment().mae_slice("objective2"))["train"]
-    weights = {
-        name: values["objective2"][name]["final"] for name in ("adversarial", "pixel", "perceptual", "attention")
-    }
-    assert weights["pixel"] == [100.0, 100.0, 100.0]
-    assert [weights[name] for name in ("adversarial", "perceptual", "attention")] == [[0.0] * 3] * 3
-    assert "objective1" not in values
-    other = an_experiment(train={"objective2": {"adversarial": {"final": [9, 9, 9]}}, "penalty": {"gradient": 1.0}})
-    assert json.loads(other.mae_slice("objective2"))["train"] == values
-
-
-@pytest.mark.parametrize(
-    ("model", "name", "missing"),
-    [
-        ("models/objective1.safetensors", "progressive1", False),
-        ("models/nothing.safetensors", "progressive1", True),
-        ("models/nothing.safetensors", "mae1", False),
-    ],
-)
-def test_a_file_to_begin_with_is_read_from_the_projects_root_and_not_by_mae_training(tmp_path, model, name, missing):
-    result = snakemake(
-        *("--cores", "1", "-n", "--config", f"train={{objective1: {{initial: {model}}}}}"),
-        *("--", f"data/models/{name}/generator.safetensors"),
-        directory=tmp_path,
-        check=False,
-    )
-    assert (result.returncode != 0) == missing
-    told = (result.stdout + result.stderr).partition("MissingInputException")[2]
-    assert (os.path.relpath(ROOT / model, tmp_path) in told) == missing
-
-
-def test_the_published_models_are_trained_on(tmp_path):
-    overlays = ("config/light.yaml", "config/improved.yaml", "config/further.yaml")
-    models = [f"data/models/progressive{number}/generator.safetensors" for number in (1, 2)]
-    result = snakemake("--cores", "8", "-n", "-p", "--configfile", *overlays, "--", *models, directory=tmp_path)
-    assert jobs_of(result)["train"] == 2
-    for number in (1, 2):
-        path = os.path.relpath(ROOT / "models" / f"objective{number}.safetensors", tmp_path)
-        assert f'"initial": "{path}"' in result.stdout + result.stderr
-
-
-def test_a_file_to_begin_with_is_named_as_seen_from_the_working_directory(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    given = an_experiment(train={"objective1": {"initial": "models/objective1.safetensors"}})
-    (path,) = given.initial("objective1")
-    assert (tmp_path / path).resolve() == ROOT / "models" / "objective1.safetensors"
-    assert json.loads(given.train_slice("objective1"))["train"]["objective1"]["initial"] == path
-    assert json.loads(given.mae_slice("objective1")) == json.loads(an_experiment().mae_slice("objective1"))
-    assert given.initial("objective2") == []
-    assert given.train_slice("objective2") == an_experiment().train_slice("objective2")
-    absolute = an_experiment(train={"objective1": {"initial": "/models/mine.safetensors"}})
-    assert absolute.initial("objective1") == ["/models/mine.safetensors"]
+    values = json.loads(an_experiment().train_slice("mae2"))["train"]
+    finals = {name: values["progressive"]["objective2"][name]["final"] for name in LOSSES}
+    assert finals.pop("pixel") == [100.0, 100.0, 100.0]
+    assert {tuple(final) for final in finals.values()} == {(0.0, 0.0, 0.0)}
+    assert "objective1" not in values["progressive"]
+    loss = {"objective2": {"adversarial": {"final": [9, 9, 9]}}, "penalty": {"gradient": 1.0}}
+    other = an_experiment(train={"progressive": loss})
+    assert json.loads(other.train_slice("mae2"))["train"] == values
 
 
 def test_a_method_reads_its_own_settings_only():

@@ -1,6 +1,7 @@
 # What all rules share: checked parameters, their slices, and one run at a time.
+from blindface.params import RECIPES
 from blindface.restoration.methods import BLIND
-from experiment import WEIGHTS_KEYS, Experiment, prepare_environment
+from experiment import MAE, WEIGHTS_KEYS, Experiment, prepare_environment, training_of
 from one_run import hold
 
 prepare_environment(workflow.basedir)
@@ -29,6 +30,7 @@ wildcard_constraints:
     part="|".join(PARTS),
     number="[12]",
     method="|".join(METHODS),
+    model=f"({'|'.join([*RECIPES, MAE])})[12]",
     stage="|".join(WEIGHTS_KEYS),
 
 

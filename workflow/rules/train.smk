@@ -1,32 +1,30 @@
-# Progressive WGAN-GP training of one objective; a killed run goes on from its last checkpoint.
-
-# What both trainings below read.
-TRAINED_FROM = dict(
-    targets=rules.make_targets.output.targets,
-    train="data/pairs/objective{number}/train.parquet",
-    validation="data/pairs/objective{number}/validation.parquet",
-    landmarks=rules.detect_landmarks.output.landmarks,
-    weights="data/weights/train/manifest.json",
-    # The gate has to be passed; passing it once more is no reason to train anew.
-    checked=ancient("data/checked/objective{number}.json"),
-)
+# One model: a recipe's of an objective; a killed run goes on from its last checkpoint.
 
 
 rule train:
     input:
-        **TRAINED_FROM,
-        initial=lambda wildcards: EXPERIMENT.initial(f"objective{wildcards.number}"),
+        targets=rules.make_targets.output.targets,
+        train=lambda wildcards: EXPERIMENT.pairs_of(wildcards.model, "train"),
+        validation=lambda wildcards: EXPERIMENT.pairs_of(wildcards.model, "validation"),
+        landmarks=rules.detect_landmarks.output.landmarks,
+        weights="data/weights/train/manifest.json",
+        # The model that this one begins with.
+        begin=lambda wildcards: EXPERIMENT.begin(wildcards.model),
+        # The gate has to be passed; passing it once more is no reason to train anew.
+        checked=ancient(
+            lambda wildcards: f"data/checked/{training_of(wildcards.model)[1]}.json"
+        ),
     output:
-        generator="data/models/progressive{number}/generator.safetensors",
-        history="data/models/progressive{number}/history.csv",
-        run="data/models/progressive{number}/run.json",
+        generator="data/models/{model}/generator.safetensors",
+        history="data/models/{model}/history.csv",
+        run="data/models/{model}/run.json",
     log:
-        "logs/train.progressive{number}.log",
+        "logs/train.{model}.log",
     benchmark:
-        "logs/benchmarks/train.progressive{number}.tsv"
+        "logs/benchmarks/train.{model}.tsv"
     conda:
         "../envs/blindface.yaml"
-    # One card trains one objective at a time; on the CPU both train side by side, one core each.
+    # One GPU trains one model at a time; on the CPU models train side by side, one core each.
     threads: 1 if EXPERIMENT.values["train"]["device"] == "cpu" else 2
     resources:
         mem_mb=memory,
@@ -37,34 +35,23 @@ rule train:
             else EXPERIMENT.values["train"]["processes"]
         ),
         # Not among the params: what changes no result must not retrain.
-        beside=EXPERIMENT.beside_training(),
+        execution=EXPERIMENT.execution_settings(),
     params:
-        code=EXPERIMENT.code("train"),
-        slice=lambda wildcards: EXPERIMENT.train_slice(f"objective{wildcards.number}"),
+        code=lambda wildcards: EXPERIMENT.code("train", training_of(wildcards.model)[0]),
+        slice=lambda wildcards: EXPERIMENT.train_slice(wildcards.model),
+        recipe=lambda wildcards: " ".join(
+            f"--{name} {value}"
+            for name, value in zip(
+                ["recipe", "objective"], training_of(wildcards.model)
+            )
+        ),
+        begin=lambda wildcards, input: " ".join(
+            f"--begin {path}" for path in input.begin
+        ),
         folder=lambda wildcards, output: os.path.dirname(output.generator),
     message:
-        "Training objective{wildcards.number}"
+        "Training {wildcards.model}"
     shell:
-        "blindface train --params {params.slice:q} --params {resources.beside:q} --objective objective{wildcards.number}"
+        "blindface train --params {params.slice:q} --params {resources.execution:q} {params.recipe} {params.begin}"
         " --targets {input.targets} --train {input.train} --validation {input.validation}"
         " --landmarks {input.landmarks} --weights {input.weights} --output {params.folder} 2>&1 | tee {log}"
-
-
-# The same training with the absolute error alone, for the rows mae1 and mae2 (restore.methods).
-use rule train as train_mae with:
-    input:
-        **TRAINED_FROM,
-    output:
-        generator="data/models/mae{number}/generator.safetensors",
-        history="data/models/mae{number}/history.csv",
-        run="data/models/mae{number}/run.json",
-    log:
-        "logs/train.mae{number}.log",
-    benchmark:
-        "logs/benchmarks/train.mae{number}.tsv"
-    params:
-        code=EXPERIMENT.code("train"),
-        slice=lambda wildcards: EXPERIMENT.mae_slice(f"objective{wildcards.number}"),
-        folder=lambda wildcards, output: os.path.dirname(output.generator),
-    message:
-        "Training objective{wildcards.number} with the absolute error alone"

@@ -23,8 +23,8 @@ def calibrate_command(
     --pairs data/pairs/objective2/test.parquet --output reports/calibration.md
     """
     from blindface.degradation.calibration import calibrate
-    from blindface.params import load_params
+    from blindface.params import OBJECTIVES, load_params
 
     values = load_params(params)
-    batches = {"objective1": values.train.objective1.batch_size, "objective2": values.train.objective2.batch_size}
+    batches: dict[str, int] = {objective: values.train.progressive.batch_size_of(objective) for objective in OBJECTIVES}
     typer.echo(calibrate(targets, pairs, output, batches, values.restore.display, values.evaluate.device))

@@ -16,7 +16,6 @@ from blindface.base.threads import available_workers, opencv_single_threaded
 from blindface.degradation.draws import Drawn, draw, noise_generator
 from blindface.degradation.equation import degrade
 from blindface.params.data import Objective, PairsParams
-from blindface.shifting import Shifts, shift_image
 
 Degraded = tuple[list[Drawn], Image]
 """Draws of a few images, and their blind images."""
@@ -59,13 +58,8 @@ class Degrader:
         rng = noise_generator(self.params.seed, self.objective, name, epoch)
         return drawn, degrade(target, drawn, rng, self.params, self.ranges.u)
 
-    def start(
-        self, targets: Image, names: Sequence[str], epoch: int | None = None, shifts: Shifts | None = None
-    ) -> list[Future[Degraded]]:
-        """Begin degrading a stack (N, H, W, 3); returns tasks that give draws and blind images, in order.
-
-        shifts: by which the targets are moved before.
-        """
+    def start(self, targets: Image, names: Sequence[str], epoch: int | None = None) -> list[Future[Degraded]]:
+        """Begin degrading a stack (N, H, W, 3); returns tasks that give draws and blind images, in order."""
         if len(targets) != len(names):
             raise InputError(f"{len(targets)} targets but {len(names)} image ids: they must be equally many")
         return [
@@ -76,7 +70,6 @@ class Degrader:
                 targets[start : start + SLICE],
                 list(names[start : start + SLICE]),
                 epoch,
-                None if shifts is None else shifts[start : start + SLICE],
             )
             for start in range(0, len(names), SLICE)
         ]
@@ -99,11 +92,8 @@ def _degrade_slice(
     targets: Image,
     names: list[str],
     epoch: int | None,
-    shifts: Shifts | None,
 ) -> Degraded:
     degrader = Degrader(objective, params, workers=1)
-    if shifts is not None:
-        targets = np.stack([shift_image(target, shift) for target, shift in zip(targets, shifts, strict=True)])
     done = [degrader.one(target, name, epoch) for target, name in zip(targets, names, strict=True)]
     return [drawn for drawn, _ in done], np.stack([image for _, image in done])
 

@@ -2,7 +2,6 @@
 
 from blindface.losses.adversarial import GradientPenalty, adversarial_loss, critic_loss, drift
 from blindface.losses.attention import AttentionLoss
-from blindface.losses.face_crops import face_crops
 from blindface.losses.flow import flow_loss, flow_start, flow_state, follow_flow, stratified_times, time_grid
 from blindface.losses.perceptual import PerceptualLoss
 from blindface.losses.pixel import PixelLoss
@@ -20,7 +19,6 @@ __all__ = [
     "adversarial_loss",
     "critic_loss",
     "drift",
-    "face_crops",
     "flow_loss",
     "flow_start",
     "flow_state",

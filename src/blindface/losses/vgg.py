@@ -99,6 +99,20 @@ class VGG19(nn.Module):
         return [features[layer] for layer in self.layers]
 
 
+def random_weights(backbone: Backbone, path: Path) -> Path:
+    """Write a file of random weights in the form that `VGG19` reads, fit to be timed and nothing else."""
+    depth = len(layer_names(backbone))
+    state: dict[str, Tensor] = {}
+    for key, (weight, bias) in zip(itertools.islice(_file_keys(backbone), depth), _blank(depth), strict=True):
+        random = torch.empty_like(weight, device="cpu")
+        nn.init.kaiming_normal_(random)
+        state |= {f"{key}.weight": random, f"{key}.bias": torch.zeros(bias.shape)}
+    if backbone == "vgg19_normalised":
+        state |= {"0.weight": torch.eye(3)[:, :, None, None], "0.bias": torch.zeros(3)}
+    torch.save(state, path)
+    return path
+
+
 def _convolution(weight: Tensor, bias: Tensor, padding: Literal["zeros", "reflect"]) -> nn.Conv2d:
     layer = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, padding_mode=padding, device=weight.device)
     with torch.no_grad():

@@ -16,7 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from blindface.base.errors import ParameterError
-from blindface.params.base import Block, describe, explain, setting
+from blindface.params.base import Block, describe, explain, plain, setting, shorten, show
 from blindface.params.data import (
     OBJECTIVES,
     PARTS,
@@ -29,18 +29,15 @@ from blindface.params.data import (
     Part,
     SplitParams,
 )
+from blindface.params.progressive import ObjectiveParams, PenaltyParams, ProgressiveParams, WeightParams
+from blindface.params.recipes import RECIPES, RecipeName, model_name
 from blindface.params.results import EvaluateParams, ReportParams, RestoreParams, SubgroupsParams, TrackParams
-from blindface.params.training import (
-    ObjectiveParams,
-    PenaltyParams,
-    PerceptualParams,
-    TrainParams,
-    WeightParams,
-)
+from blindface.params.training import PerceptualParams, TrainParams
 
 __all__ = [
     "OBJECTIVES",
     "PARTS",
+    "RECIPES",
     "Block",
     "DegradationParams",
     "EmbeddedParams",
@@ -54,6 +51,8 @@ __all__ = [
     "Part",
     "PenaltyParams",
     "PerceptualParams",
+    "ProgressiveParams",
+    "RecipeName",
     "ReportParams",
     "RestoreParams",
     "SplitParams",
@@ -64,6 +63,7 @@ __all__ = [
     "describe",
     "json_schema",
     "load_params",
+    "model_name",
     "validate",
 ]
 
@@ -75,7 +75,7 @@ class Params(Block):
     split: SplitParams = setting(SplitParams(), "Training, validation and test part.")
     pairs: PairsParams = setting(PairsParams(), "Blind images, equation (1).")
     landmarks: LandmarksParams = setting(LandmarksParams(), "Facial landmarks of the targets.")
-    train: TrainParams = setting(TrainParams(), "Progressive training.")
+    train: TrainParams = setting(TrainParams(), "Training: a model per recipe and objective.")
     restore: RestoreParams = setting(RestoreParams(), "Restored test images.")
     evaluate: EvaluateParams = setting(EvaluateParams(), "Metrics.")
     subgroups: SubgroupsParams = setting(SubgroupsParams(), "Metrics by group of images.")
@@ -98,7 +98,10 @@ def validate(values: Mapping[str, Any], origin: str = "parameters") -> Params:
     Errors: ParameterError, with the nearest known key for a misspelt one.
     """
     # Merged first, so that a partial block of objective 2 keeps objective 2's other defaults.
-    values = merge(Params().model_dump(mode="json"), values)
+    try:
+        values = merge(Params().model_dump(mode="json"), plain(values))
+    except ParameterError as error:
+        raise ParameterError(f"{shorten(origin, 50)}: {error}") from None
     try:
         # JSON mode takes lists for tuples. Not strict: Snakemake's --config hands numbers over as text.
         return Params.model_validate_json(json.dumps(values))
@@ -123,18 +126,39 @@ def load_params(sources: Sequence[str | Path], known: Mapping[str, Any] | None =
 def _read_source(source: str | Path) -> Mapping[str, Any]:
     text = str(source)
     inline = text.lstrip().startswith("{")
-    name = "--params" if inline else text
-    try:
-        content = yaml.safe_load(text if inline else Path(text).read_text())
-    except (FileNotFoundError, IsADirectoryError):
-        raise ParameterError(f"parameter file {text} is missing: give the path of a YAML file or inline JSON") from None
-    except yaml.YAMLError as error:
-        raise ParameterError(f"{name} is not valid YAML or JSON: {' '.join(str(error).split())}") from None
+    name = "--params" if inline else shorten(text, 80)
+    content = _parse(text if inline else _bytes_of(text, name), name)
     if content is None:
         return {}
     if not isinstance(content, Mapping):
-        raise ParameterError(f"{name} must hold blocks such as 'train:' with keys below them, got {content!r}")
+        raise ParameterError(f"{name} must hold blocks such as 'train:' with keys below them, got {show(content)}")
     return content
+
+
+def _bytes_of(path: str, name: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        raise ParameterError(f"parameter file {name} is missing: give the path of a YAML file or inline JSON") from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its name is none that a file can have"
+        raise ParameterError(f"parameter file {name} cannot be read ({why}): give another") from None
+
+
+def _parse(text: str | bytes, name: str) -> Any:
+    """JSON, or YAML in UTF-8 or UTF-16. Errors: ParameterError if it is neither."""
+    try:
+        # YAML reads JSON too, but takes the two halves of an escaped emoji for two characters.
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{name} is not valid YAML or JSON: {shorten(str(error), 150)}") from None
+    except (ValueError, TypeError, RecursionError, OverflowError, KeyError, AttributeError) as error:
+        why = shorten(str(error), 100) or "it is nested too deep"
+        raise ParameterError(f"{name} is not valid YAML or JSON: a value cannot be read, {why}") from None
 
 
 def json_schema() -> dict[str, Any]:

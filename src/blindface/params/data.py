@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from blindface.params.base import Block, setting
+from blindface.params.base import Block, PathText, setting
 
 Interpolation = Literal["nearest", "linear", "cubic", "area", "lanczos"]
 Objective = Literal["objective1", "objective2"]
@@ -29,7 +29,7 @@ class FetchParams(Block):
     source: Literal["lfw", "lfw-150", "lfw-deepfunneled", "folder", "embedded"] = setting(
         "lfw", "The data set: LFW at 250x250 (the paper's), its 150x150 copy, a folder of images, or rendered faces."
     )
-    folder: str | None = setting(None, "The folder of images, any depth, for source 'folder'.")
+    folder: PathText | None = setting(None, "The folder of images, any depth, for source 'folder'.")
     target_size: int = setting(128, "Side of the targets.", unit="px", ge=128, le=128)
     interpolation: Interpolation = setting("area", "Interpolation from the photograph to the target.")
     smallest_side: int = setting(64, "Photographs with a shorter side are skipped.", unit="px", ge=1, le=4096)

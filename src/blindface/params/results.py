@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from blindface.params.base import Block, setting
+from blindface.params.base import Block, PathText, setting
 from blindface.params.data import Interpolation, Objective
 from blindface.restoration.methods import optional_names, reserved_names
 
@@ -33,7 +33,7 @@ class ExternalMethod(Block):
         description="Its name in the table and in file names.", pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40
     )
     objective: Objective = Field(description="Whose blind test images it was given.")
-    folder: str = Field(description="Folder of the restored 128x128 PNGs, named by image id.", min_length=1)
+    folder: PathText = Field(description="Folder of the restored 128x128 PNGs, named by image id.", min_length=1)
 
     @field_validator("name")
     @classmethod

@@ -17,7 +17,6 @@ from blindface.report.inputs.paper import SOURCES
 from blindface.report.inputs.scores import arrow
 from blindface.restoration.methods import BLIND
 from blindface.subgroups.kinds import ISSUES
-from blindface.training.recipes.progressive.schedule import TERMS
 
 SHOWN = ("psnr", "ssim", "ms_ssim", "lpips_squeeze", "niqe", "identity")
 """Metrics of the groups' table, where the experiment has them."""
@@ -42,7 +41,9 @@ def write_card(
     run, found = read_json(Path(folder) / "run.json"), read_json(scores)
     network = read_header(Path(folder) / "generator.safetensors")["arguments"]
     objective = run["objective"]
-    choice = run["params"]["train"][objective]
+    train = run["params"]["train"]
+    block = train.get(run.get("recipe", ""), train)  # an older run had one recipe
+    choice = block[objective]
     blind = read_json(Path(scores).with_name(f"{BLIND[objective]}.json"))
     text = _template().render(
         name=Path(output).stem,
@@ -51,10 +52,10 @@ def write_card(
         photographs=SOURCES.get(photographs, photographs),
         run=run,
         network=", ".join(f"{name.replace('_', ' ')} {value}" for name, value in network.items()),
-        epochs=_epochs(Path(folder) / "history.csv", run["params"]["train"]["epochs"]),
-        train=run["params"]["train"],
+        epochs=_epochs(Path(folder) / "history.csv", block["epochs"]),
+        train={**train, **block},
         choice=choice,
-        losses=[name for name in TERMS if name in choice],  # an older run's record knows fewer
+        losses=[name for name, value in choice.items() if isinstance(value, dict) and "final" in value],
         test=found["images"],
         results=_results(found, blind),
         groups=_groups(groups, Path(scores).stem),

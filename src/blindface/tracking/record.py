@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from blindface.base.errors import InputError
+from blindface.params.recipes import model_name
 
 GENERATOR, HISTORY, RUN, SYSTEM, SAMPLES = (
     "generator.safetensors",
@@ -30,17 +31,8 @@ PER_EPOCH = ("learning_rate", "seconds", "images_per_second", "data_wait_seconds
 NO_PARAMETERS = ("train.checkpoint_seconds", "train.checkpoints", "train.validate_every")
 """They move no weight: `run.json` holds them, the comparison of runs need not."""
 
-
-MAY_CHANGE = (
-    "train.device",
-    "train.processes",
-    "train.validation_lpips",
-    "train.checkpoint_seconds",
-    "train.checkpoints",
-    "train.objective1.initial",
-    "train.objective2.initial",
-)
-"""Parameters that may change while a run goes on, as `training.checkpoint` allows."""
+MAY_CHANGE = ("train.device", "train.validation_lpips")
+"""Parameters that may change while a run goes on, as `training.session.checkpoint` allows."""
 
 
 class Point(NamedTuple):
@@ -53,14 +45,11 @@ class Point(NamedTuple):
 
 
 def record_key(facts: Mapping[str, Any]) -> str:
-    """What tells runs apart, known from their start: objective, parameters, data and the time of the start.
+    """What tells runs apart, known from their start: recipe, objective, parameters, data and the time of the start.
 
     Not the code, nor what a continuation may change: a run that goes on elsewhere stays the same run.
     """
-    parts = {name: facts.get(name) for name in ("objective", "data", "started")}
-    if isinstance(parts["data"], Mapping) and parts["data"].get("initial") is None:
-        # A run that began before training could begin with a file goes on as the same run
-        parts["data"] = {name: value for name, value in parts["data"].items() if name != "initial"}
+    parts = {name: facts.get(name) for name in ("recipe", "objective", "data", "started")}
     params = flatten(facts.get("params") or {})
     parts["params"] = {name: value for name, value in params.items() if name not in MAY_CHANGE}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -78,9 +67,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def name_run(facts: Mapping[str, Any]) -> str:
-    """Objective, overlay and start, such as `objective1 tiny 2026-01-31 10:00`."""
+    """Model, overlay and start, such as `progressive1 tiny 2026-01-31 10:00`."""
     moment = str(facts.get("started") or "")[:16].replace("T", " ")
-    return " ".join(part for part in (str(facts.get("objective") or "run"), facts.get("overlay"), moment) if part)
+    objective = str(facts.get("objective") or "run")
+    model = model_name(facts["recipe"], facts["objective"]) if facts.get("recipe") else objective
+    return " ".join(part for part in (model, facts.get("overlay"), moment) if part)
 
 
 def parameters_of(facts: Mapping[str, Any]) -> dict[str, str]:
@@ -94,9 +85,7 @@ def parameters_of(facts: Mapping[str, Any]) -> dict[str, str]:
         params["pairs"] = facts["degradation"]
     result = {}
     for name, value in flatten(params).items():
-        block, _, rest = name.partition(".")
-        if rest.startswith(f"{objective}."):
-            name = f"{block}.objective.{rest.removeprefix(objective + '.')}"
+        name = ".".join("objective" if part == objective else part for part in name.split("."))
         if name not in NO_PARAMETERS:
             result[name] = value
     for name in ("images", "faces", "validation_images", "batches_per_epoch"):
@@ -111,6 +100,7 @@ def tags_of(facts: Mapping[str, Any]) -> dict[str, str]:
     device, versions = facts.get("device") or {}, facts.get("versions") or {}
     device = device if isinstance(device, Mapping) else {"name": device}
     tags = {
+        "recipe": facts.get("recipe"),
         "objective": facts.get("objective"),
         "overlay": facts.get("overlay") or "none",
         "commit": versions.get("commit"),

@@ -24,9 +24,42 @@ from blindface.base.images import to_signed
 from blindface.base.randomness import derive_seed, generator
 from blindface.landmarks.geometry import MIRRORED
 from blindface.landmarks.table import FacePoints, read_points
-from blindface.shifting import draw_shifts, shift_images
 from blindface.training.distributed.processes import Processes
-from blindface.training.recipes.progressive.steps import Batch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch on the training device.
+
+    blind: (N, 3, 16 or 128, same) float in [-1, 1]; targets: (N, 3, S, S) in [-1, 1] for S = 32, 64, 128;
+    points: (N, 68, 2) landmarks in pixels of each target (those at 32 px are not used); found: (N,) bool;
+    draws: random numbers of the recipe, each (N, ...), see `Recipe.draws`.
+    """
+
+    blind: Tensor
+    targets: Sequence[Tensor]
+    points: Sequence[Tensor]
+    found: Tensor
+    draws: Sequence[Tensor] = ()
+
+    @property
+    def target(self) -> Tensor:
+        """The targets at full size, (N, 3, 128, 128)."""
+        return self.targets[-1]
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors, in one order."""
+        return [self.blind, *self.targets, *self.points, self.found, *self.draws]
+
+    def empty(self) -> Batch:
+        """A batch of the same shapes on the same device, without values."""
+        return Batch(
+            blind=torch.empty_like(self.blind),
+            targets=[torch.empty_like(one) for one in self.targets],
+            points=[torch.empty_like(one) for one in self.points],
+            found=torch.empty_like(self.found),
+            draws=[torch.empty_like(one) for one in self.draws],
+        )
 
 
 @dataclass(frozen=True)
@@ -51,22 +84,18 @@ class ImageSet:
         self,
         rows: Tensor,
         mirrored: Tensor | None = None,
-        mixes: Sequence[Tensor] = (),
-        shifts: Tensor | None = None,
+        draws: Sequence[Tensor] = (),
         blinds: Tensor | None = None,
     ) -> Batch:
-        """Cut a batch: `rows` (N,) int64, `mirrored` (N,) bool, `mixes`, `shifts` on the device; see `EpochDraws`.
+        """Cut a batch: `rows` (N,) int64 and `mirrored` (N,) bool on the device, as in `EpochOrder`.
 
-        blinds: (all images, u, u, 3) uint8 on the device, in place of the stored ones, moved already. Targets at 64 and
+        blinds: (all images, u, u, 3) uint8 on the device, in place of the stored ones. Targets at 64 and
         32 px are area averages of those at 128 px. There are no landmarks at 32 px: step 1 gets those of 64 px, which
         it does not use.
         """
         blind = to_signed((self.blinds if blinds is None else blinds)[rows])
         target = self.targets[rows]
         points_128, points_64 = self.points_128[rows], self.points_64[rows]
-        if shifts is not None:
-            target = shift_images(target, shifts)
-            points_128, points_64 = points_128 - shifts[:, None], points_64 - shifts[:, None] / 2
         target = to_signed(target)
         if mirrored is not None:
             wide = mirrored[:, None, None, None]
@@ -80,7 +109,7 @@ class ImageSet:
             targets=(avg_pool2d(half, 2), half, target),
             points=(points_64, points_64, points_128),
             found=self.found[rows],
-            mixes=mixes,
+            draws=draws,
         )
 
 
@@ -108,60 +137,39 @@ def load_set(targets: Path, pairs: Path, landmarks: Path | None, device: torch.d
 
 
 @dataclass(frozen=True)
-class EpochDraws:
-    """All randomness of one epoch, drawn at its start and kept on the device.
+class EpochOrder:
+    """Which images each batch of an epoch holds, drawn at its start and kept on the device.
 
-    rows: (B, N) int64, the images of each batch; mirrored: (B, N) bool, or None where nothing is mirrored;
-    mix: (B, 3, N, 1, 1, 1) float32 uniform in [0, 1), the places of the gradient penalty's interpolates; shifts:
-    (B, N, 2) int64, see `shifting`, or None.
+    rows: (B, N) int64; mirrored: (B, N) bool, or None where nothing is mirrored.
     """
 
     rows: Tensor
     mirrored: Tensor | None
-    mix: Tensor
-    shifts: Tensor | None = None
 
-    def part(self, processes: Processes) -> EpochDraws:
+    def part(self, processes: Processes) -> EpochOrder:
         """What of each batch one process takes: every n-th image, so that all of them together have the whole."""
-        mine = slice(processes.rank, None, processes.count)
-        mirrored = None if self.mirrored is None else self.mirrored[:, mine]
-        shifts = None if self.shifts is None else self.shifts[:, mine]
-        return EpochDraws(rows=self.rows[:, mine], mirrored=mirrored, mix=self.mix[:, :, mine], shifts=shifts)
+        mine = processes.mine
+        return EpochOrder(self.rows[:, mine], None if self.mirrored is None else self.mirrored[:, mine])
 
-    def of(self, batch: int) -> tuple[Tensor, Tensor | None, tuple[Tensor, ...], Tensor | None]:
-        """Rows, mirrored, mixes and shifts of one batch, as `ImageSet.batch` takes them."""
-        mirrored = None if self.mirrored is None else self.mirrored[batch]
-        shifts = None if self.shifts is None else self.shifts[batch]
-        return self.rows[batch], mirrored, self.mix[batch].unbind(), shifts
+    def of(self, batch: int) -> tuple[Tensor, Tensor | None]:
+        """Rows and mirrored of one batch, as `ImageSet.batch` takes them."""
+        return self.rows[batch], None if self.mirrored is None else self.mirrored[batch]
 
 
 def draw_epoch(
-    seed: int,
-    objective: str,
-    epoch: int,
-    ids: Sequence[str],
-    batch_size: int,
-    flip: bool,
-    device: torch.device,
-    shift: int = 0,
-) -> EpochDraws:
-    """The draws of `epoch`, functions of (seed, objective, epoch, id): equal on every machine and after any restart.
+    seed: int, objective: str, epoch: int, ids: Sequence[str], batch_size: int, flip: bool, device: torch.device
+) -> EpochOrder:
+    """The order of `epoch`, a function of (seed, objective, epoch, id): equal on every machine and after any restart.
 
-    flip: mirror every other image; shift: move each by up to so many pixels, 0: none.
+    flip: mirror every other image.
     """
     order = draw_order(seed, objective, epoch, len(ids), batch_size)
     batches = len(order) // batch_size
-    mix = generator(seed, "mix", objective, epoch).random((batches, 3, batch_size, 1, 1, 1), dtype=np.float32)
     mirrored = None
     if flip:
         sides = np.array([derive_seed(seed, "flip", epoch, ids[row]) & 1 for row in order], np.bool_)
         mirrored = torch.from_numpy(sides.reshape(batches, batch_size)).to(device)
-    shifts = None
-    if shift:
-        moves = draw_shifts(seed, epoch, [ids[row] for row in order], shift)
-        shifts = torch.from_numpy(moves.reshape(batches, batch_size, 2)).to(device)
-    rows = torch.from_numpy(order.reshape(batches, batch_size)).to(device)
-    return EpochDraws(rows=rows, mirrored=mirrored, mix=torch.from_numpy(mix).to(device), shifts=shifts)
+    return EpochOrder(torch.from_numpy(order.reshape(batches, batch_size)).to(device), mirrored)
 
 
 def draw_order(seed: int, objective: str, epoch: int, images: int, batch_size: int) -> NDArray[np.int64]:
@@ -175,6 +183,6 @@ def count_batches(images: int, batch_size: int) -> int:
     if images < batch_size:
         raise ParameterError(
             f"the training part holds {images} images, fewer than one batch of {batch_size}: "
-            "lower batch_size of the objective or add images"
+            "lower the batch_size or add images"
         )
     return images // batch_size

@@ -22,18 +22,16 @@ from blindface.base.images import Image
 from blindface.degradation import Degrader, available_workers
 from blindface.degradation.batch import Degraded, collect
 from blindface.params import Objective, PairsParams
-from blindface.shifting import Shifts
 
 MOST_PROCESSES = 4
 """About 4,000 images/s, several times what the fastest GPUs train."""
 
 
-class FreshBlinds:
+class OnlineDegradation:
     """The blind images of each epoch on the device: draws keyed by (pairs.seed, objective, epoch, image id).
 
     targets: (N, 128, 128, 3) uint8 on the CPU; epochs: how many there are; rows: of an epoch, the images that this
-    process trains, None: all of them; shifts: of an epoch, by which all targets are moved before. Use it in a `with`
-    block.
+    process trains, None: all of them. Use it in a `with` block.
     """
 
     def __init__(
@@ -44,10 +42,9 @@ class FreshBlinds:
         pairs: PairsParams,
         epochs: int,
         rows: Callable[[int], NDArray[np.int64]] | None = None,
-        shifts: Callable[[int], Shifts] | None = None,
     ) -> None:
         self.targets, self.ids, self.epochs = targets, ids, epochs
-        self.rows, self.shifts = rows, shifts
+        self.rows = rows
         # Training processes of one machine share its cores
         cores = available_workers() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         workers = min(max(cores - 1, 1), MOST_PROCESSES)
@@ -77,11 +74,9 @@ class FreshBlinds:
             return
         rows = None if self.rows is None else self.rows(epoch)
         targets, ids = self.targets, self.ids
-        shifts = None if self.shifts is None else self.shifts(epoch)
         if rows is not None:
             targets, ids = targets[rows], [ids[row] for row in rows]
-            shifts = None if shifts is None else shifts[rows]
-        tasks = self._degrader.start(targets, ids, epoch, shifts)
+        tasks = self._degrader.start(targets, ids, epoch)
         self._coming[epoch] = self._assembly.submit(self._assemble, rows, tasks)
 
     def _assemble(self, rows: NDArray[np.int64] | None, tasks: Sequence[Future[Degraded]]) -> Image:
@@ -92,7 +87,7 @@ class FreshBlinds:
         whole[rows] = images
         return whole
 
-    def __enter__(self) -> FreshBlinds:
+    def __enter__(self) -> OnlineDegradation:
         self._degrader.__enter__()
         return self
 

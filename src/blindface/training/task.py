@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from blindface.params import Objective, ObjectiveParams, PairsParams, TrainParams
+from blindface.params import Objective, PairsParams, TrainParams
+from blindface.params.recipes import RecipeName, RecipeParams, model_name
 from blindface.training.distributed.processes import ALONE, Processes
 
 
@@ -15,7 +16,8 @@ from blindface.training.distributed.processes import ALONE, Processes
 class TrainFiles:
     """What is read: targets, the pairs of both parts, landmarks, and weights or why not.
 
-    perceptual: of the perceptual loss's backbone; lpips: of SqueezeNet, the trunk of the validation's LPIPS.
+    perceptual: of the perceptual loss's backbone; lpips: of SqueezeNet, the trunk of the validation's LPIPS; begin: the
+    generator file of the model that a recipe begins with (`begins_with`).
     """
 
     targets: Path
@@ -26,16 +28,18 @@ class TrainFiles:
     perceptual_missing: str | None = None
     lpips: Path | None = None
     lpips_missing: str | None = None
+    begin: Path | None = None
 
 
 @dataclass(frozen=True)
 class Task:
-    """One objective to train: parameters, the degradation for fresh draws, files, the output folder, the device.
+    """One model to train: parameters, recipe, objective, the degradation for fresh draws, files, output, device.
 
     processes: this one among those that train together.
     """
 
     params: TrainParams
+    recipe: RecipeName
     objective: Objective
     pairs: PairsParams
     files: TrainFiles
@@ -44,14 +48,16 @@ class Task:
     processes: Processes = ALONE
 
     @property
-    def choice(self) -> ObjectiveParams:
-        """The objective's own block."""
-        return self.params.of(self.objective)
+    def model(self) -> str:
+        """The model's name, such as `progressive1`."""
+        return model_name(self.recipe, self.objective)
 
+    @property
+    def block(self) -> RecipeParams:
+        """The recipe's own block of parameters."""
+        return self.params.of(self.recipe)
 
-def learning_rate_at(params: TrainParams, epoch: float) -> float:
-    """The learning rate at an epoch (from 0, with fractions): constant, then linearly towards zero at the end."""
-    if params.learning_rate_decay == 0:
-        return params.learning_rate
-    left = (params.epochs - epoch) / (params.learning_rate_decay * params.epochs)
-    return params.learning_rate * min(1.0, left)
+    @property
+    def batch_size(self) -> int:
+        """Images per batch, those of all processes together."""
+        return self.block.batch_size_of(self.objective)

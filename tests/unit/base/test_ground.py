@@ -82,13 +82,3 @@ def test_broken_json_is_named(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(InputError, match=r"a\.json is not valid JSON"):
         files.read_json(tmp_path / "a.json")
-
-
-def test_the_commit_of_a_copy_outside_git_comes_from_the_environment(tmp_path, monkeypatch):
-    from blindface.base import version
-
-    monkeypatch.setattr(version, "__file__", str(tmp_path / "version.py"))
-    monkeypatch.delenv("BLINDFACE_COMMIT", raising=False)
-    assert version.find_commit() is None
-    monkeypatch.setenv("BLINDFACE_COMMIT", "abc")
-    assert version.find_commit() == "abc"

@@ -28,7 +28,7 @@ def ablations() -> ModuleType:
 
 def test_every_variant_of_the_plan_is_valid_and_differs_from_the_others(ablations: ModuleType) -> None:
     common, variants = ablations.read_plan(ROOT / "benchmarks/ablations.yaml")
-    overlays = ["config/light.yaml", "config/improved.yaml"]
+    overlays = ["config/light.yaml", "config/tuned.yaml"]
     found = {
         variant.name: load_params([*(str(ROOT / path) for path in overlays), json.dumps(merged)])
         for variant in variants
@@ -36,9 +36,9 @@ def test_every_variant_of_the_plan_is_valid_and_differs_from_the_others(ablation
     }
     assert len(found) == len(variants)
     assert len({variant.folder for variant in variants}) == len(variants)
-    budgets = {(params.train.epochs, params.split.train_limit) for params in found.values()}
+    budgets = {(params.train.progressive.epochs, params.split.train_limit) for params in found.values()}
     assert len(budgets) == 1, "equal budgets"
-    assert found["without attention"].train.objective1.attention.final == (0, 0, 0)
+    assert found["without attention"].train.progressive.objective1.attention.final == (0, 0, 0)
     seeds = {found[name].train.seed for name in found if name.startswith("objective 1")}
     assert len(seeds) == 3
     assert {params.train.seed for name, params in found.items() if "seed" not in name} == {2024}
@@ -56,7 +56,7 @@ def test_merging_goes_into_blocks(ablations: ModuleType) -> None:
 
 def test_data_is_linked_and_results_are_left_behind(ablations: ModuleType, tmp_path: Path) -> None:
     source = tmp_path / "source"
-    for name in ("data/targets.parquet", "data/models/objective1/run.json", ".snakemake/metadata/record"):
+    for name in ("data/targets.parquet", "data/models/progressive1/run.json", ".snakemake/metadata/record"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(name)
     ablations.link_data(source, tmp_path / "variant")
@@ -78,7 +78,7 @@ def test_rows_are_read_and_seeds_give_their_spread(ablations: ModuleType, tmp_pa
                 folder / "scores/objective1.json",
                 {"images": 3, "metrics": {"psnr_batch": {"batch_mean": psnr}, "lpips_vgg": {"batch_mean": None}}},
             ),
-            (folder / "models/objective1/run.json", {"seconds": 5.0, "weights_sha256": "ab", "device": {}}),
+            (folder / "models/progressive1/run.json", {"seconds": 5.0, "weights_sha256": "ab", "device": {}}),
         ):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(content))

@@ -11,8 +11,6 @@ from blindface.networks import Discriminator, EncoderKind, Generator, count_para
 from blindface.networks.discriminator import batch_deviation
 from blindface.networks.generator import Refinement
 from blindface.networks.layers import LEAK, EqualisedConv2d, initialise
-from blindface.params import ObjectiveParams, TrainParams
-from blindface.training.recipes.progressive.steps import make_networks
 
 
 def test_default_generator_has_the_papers_number_of_parameters() -> None:
@@ -65,22 +63,6 @@ def test_generator_is_traced_as_one_graph(encoder: EncoderKind, blocks: int) -> 
     blind = torch.randn(2, 3, generator.input_size, generator.input_size)
     traced = torch.compile(lambda image: generator(image)[-1], fullgraph=True, backend="eager")
     torch.testing.assert_close(traced(blind), generator(blind)[-1])
-
-
-def test_an_objective_can_have_a_width_of_its_own() -> None:
-    wide = ObjectiveParams(refinement_blocks=2)
-    params = TrainParams(generator_channels=16, discriminator_channels=4, objective1=wide)
-    narrow = ObjectiveParams(encoder="unet", generator_channels=8)
-    assert make_networks(params, params.objective1)[0].arguments == {
-        "channels": 16,
-        "encoder": "none",
-        "refinement_blocks": 2,
-    }
-    assert make_networks(params, narrow)[0].arguments == {
-        "channels": 8,
-        "encoder": "unet",
-        "refinement_blocks": 0,
-    }
 
 
 def refined(encoder: EncoderKind, blocks: int) -> tuple[Generator, Refinement]:

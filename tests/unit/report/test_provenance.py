@@ -20,7 +20,7 @@ from blindface.tracking.note import write_note
 from blindface.tracking.record import record_key
 from tests.unit.report.inputs import write_inputs
 
-PARAMS = '{"fetch": {"source": "embedded"}, "train": {"learning_rate": 0.00321}}'
+PARAMS = '{"fetch": {"source": "embedded"}, "train": {"progressive": {"learning_rate": 0.00321}}}'
 
 
 @pytest.fixture(scope="module")

@@ -249,15 +249,6 @@ def test_a_folder_of_photographs_is_not_said_to_hold_so_many_people(sources):
     assert "(10 photographs)" in paragraph(material, ())
 
 
-def test_epochs_of_a_training_that_began_with_a_trained_generator_are_called_further_ones(sources: Sources) -> None:
-    material = gather(sources)
-    assert "after those" not in dict(run_facts(material))["Epochs"]
-    material.runs["progressive1"]["params"] = {"train": {"objective1": {"initial": "models/one.safetensors"}}}
-    one, two = dict(run_facts(material))["Epochs"].split(", ")
-    assert one.endswith("after those of one.safetensors")
-    assert "after those" not in two
-
-
 @pytest.mark.parametrize("display", get_args(Interpolation))
 def test_the_enlargement_of_blind_images_is_named_because_it_moves_their_numbers(sources, display):
     params = load_params([json.dumps({"restore": {"display": display}})])

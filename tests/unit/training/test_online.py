@@ -16,7 +16,7 @@ import torch
 from blindface.base.errors import TrainingError
 from blindface.degradation import degrade_many
 from blindface.params import PairsParams
-from blindface.training.online import FreshBlinds
+from blindface.training.online import OnlineDegradation
 
 IDS = [f"Rendered_Person_{number:03d}/one" for number in range(5)]
 TARGETS = np.random.default_rng(1).integers(0, 256, (5, 128, 128, 3), np.uint8)
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def test_fresh_blinds_are_the_draws_of_their_epoch() -> None:
-    with FreshBlinds(TARGETS, IDS, "objective1", PairsParams(), epochs=2) as fresh:
+    with OnlineDegradation(TARGETS, IDS, "objective1", PairsParams(), epochs=2) as fresh:
         for epoch in (0, 1):
             expected = degrade_many(TARGETS, IDS, "objective1", PairsParams(), epoch)
             assert np.array_equal(fresh.take(epoch, CPU).numpy(), expected)
@@ -32,7 +32,7 @@ def test_fresh_blinds_are_the_draws_of_their_epoch() -> None:
 
 def test_a_process_of_several_draws_its_own_images_alone() -> None:
     mine = np.array([3, 1])
-    with FreshBlinds(TARGETS, IDS, "objective1", PairsParams(), 1, rows=lambda epoch: mine) as fresh:
+    with OnlineDegradation(TARGETS, IDS, "objective1", PairsParams(), 1, rows=lambda epoch: mine) as fresh:
         blinds = fresh.take(0, CPU).numpy()
     expected = degrade_many(TARGETS, IDS, "objective1", PairsParams(), 0)
     assert np.array_equal(blinds[mine], expected[mine])
@@ -40,7 +40,7 @@ def test_a_process_of_several_draws_its_own_images_alone() -> None:
 
 
 def test_a_killed_drawing_process_is_reported() -> None:
-    with FreshBlinds(TARGETS, IDS, "objective1", PairsParams(), epochs=3) as fresh:
+    with OnlineDegradation(TARGETS, IDS, "objective1", PairsParams(), epochs=3) as fresh:
         fresh.take(0, CPU)
         fresh.take(1, CPU)
         for child in psutil.Process().children():
@@ -55,10 +55,10 @@ def test_a_killed_drawing_process_is_reported() -> None:
 SCRIPT = """
 import numpy as np, torch, time
 from blindface.params import PairsParams
-from blindface.training.online import FreshBlinds
+from blindface.training.online import OnlineDegradation
 if __name__ == "__main__":
     targets = np.zeros((1, 128, 128, 3), np.uint8)
-    with FreshBlinds(targets, ["one"], "objective1", PairsParams(), 2) as fresh:
+    with OnlineDegradation(targets, ["one"], "objective1", PairsParams(), 2) as fresh:
         fresh.take(0, torch.device("cpu"))
         print("ready", flush=True)
         time.sleep(60)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from blindface.report.inputs.material import Material
 from blindface.report.inputs.paper import SOURCES
-from blindface.restoration.methods import method_of, objective_of
+from blindface.restoration.methods import method_of
 
 Fact = tuple[str, str]
 
@@ -26,7 +25,7 @@ def run_facts(material: Material) -> list[Fact]:
     """Source, split, test images, weights, epochs and backbones: what a reader needs to judge the numbers."""
     params = material.params
     facts = [("Photographs", _photographs(material)), ("Split", _split(material)), ("Test images", _tested(material))]
-    decay = f"moving average of the generator, decay {params.train.ema:g} per batch"
+    decay = f"moving average of the generator, decay {params.train.progressive.ema:g} per batch"
     facts.append(("Weights evaluated", decay if params.restore.weights == "ema" else "the generator's last weights"))
     facts.append(("16×16 blind images", f"enlarged by {INTERPOLATIONS[params.restore.display]} interpolation"))
     facts.append(("Epochs", _epochs(material)))
@@ -38,7 +37,9 @@ def run_facts(material: Material) -> list[Fact]:
         facts.append(("Trained by commit", ", ".join(f"{name}: {commit}" for name, commit in built.items() if commit)))
     if material.runs:
         facts.append(("MLflow runs", _tracked(material)))
-    draws = {"fixed": "one fixed draw per image", "fresh": "a fresh draw at every epoch"}[params.train.degradation]
+    draws = {"fixed": "one fixed draw per image", "fresh": "a fresh draw at every epoch"}[
+        params.train.progressive.degradation
+    ]
     facts.append(("Degradation in training", f"{draws}; test images always have one fixed draw"))
     facts.append(("Perceptual loss", _perceptual(material)))
     detector = "" if params.landmarks.detector == "none" else f", detector {params.landmarks.detector}"
@@ -74,17 +75,10 @@ def _tested(material: Material) -> str:
 def _epochs(material: Material) -> str:
     done = {name: int(frame["epoch"].nunique()) for name, frame in material.history.items()}
     if not done:
-        return f"{material.params.train.epochs} asked for; no history was given"
-    texts = [f"{_label(name)}: {count}{_before(material, name)}" for name, count in done.items()]
-    asked = material.params.train.epochs
+        return f"{material.params.train.progressive.epochs} asked for; no history was given"
+    texts = [f"{_label(name)}: {count}" for name, count in done.items()]
+    asked = material.params.train.progressive.epochs
     return ", ".join(texts) + ("" if set(done.values()) == {asked} else f" (asked for: {asked})")
-
-
-def _before(material: Material, model: str) -> str:
-    """Where training began with a trained generator, whose epochs this run does not count."""
-    params = material.runs.get(model, {}).get("params", {})
-    initial = params.get("train", {}).get(objective_of(model), {}).get("initial")
-    return f" after those of {Path(initial).name}" if initial else ""
 
 
 def _tracked(material: Material) -> str:

@@ -35,6 +35,11 @@ class Processes:
         """Whether this process writes the files and tells what happens; it is the one of rank 0."""
         return self.rank == 0
 
+    @property
+    def mine(self) -> slice:
+        """The part of a whole batch that is this process's: every n-th image."""
+        return slice(self.rank, None, self.count)
+
     def part_of(self, batch_size: int) -> int:
         """Images of a batch per process. Errors: ParameterError if the shares would not be equal."""
         if batch_size % self.count:

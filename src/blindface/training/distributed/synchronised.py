@@ -59,12 +59,10 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance * (values / (values - 1)), self.momentum)
 
 
-def synchronise(processes: Processes, generator: Generator, *discriminators: Discriminator | None) -> None:
+def synchronise(processes: Processes, generator: Generator, discriminator: Discriminator) -> None:
     """Make the statistics of the networks those of all processes. Names and values of their tensors stay."""
     for parent in list(generator.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):
                 setattr(parent, name, SynchronisedBatchNorm2d(child, processes))
-    for discriminator in discriminators:
-        if discriminator is not None:
-            discriminator.processes = processes.count
+    discriminator.processes = processes.count

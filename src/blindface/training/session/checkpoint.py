@@ -30,13 +30,10 @@ from blindface.base.progress import say
 BEST = "best.safetensors"
 _NAME = re.compile(r"epoch(\d+)-batch(\d+)\.safetensors")
 
-_FREE = ("device", "processes", "validation_lpips", "checkpoint_seconds", "checkpoints")
-_PATHS = ("objective1.initial", "objective2.initial")
-MAY_DIFFER = tuple(f"params.train.{name}" for name in (*_FREE, *_PATHS))
+MAY_DIFFER = tuple(f"params.train.{name}" for name in ("device", "validation_lpips"))
 """What may change between a run and its continuation: it moves no weight, or follows from the machine.
 
-Of a file the hash of its bytes decides, which stands under `data`, and not where it lies.
-"""
+How a training is carried out (`params.training.EXECUTION`) is no part of its identity at all."""
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from typing import Any, Literal
 import torch
 
 from blindface.base.device import numeric_policy
-from blindface.base.errors import DeviceError, InputError, TrainingError
+from blindface.base.errors import DeviceError, InputError, ParameterError, TrainingError
 from blindface.base.progress import say
 from blindface.params import Objective, PairsParams, TrackParams, TrainParams
+from blindface.params.recipes import RecipeName, model_name
 from blindface.training.distributed.processes import join
-from blindface.training.initial import begin_with, initial_file
 from blindface.training.monitor.memory import advise
 from blindface.training.session.checkpoint import Checkpoint, clear_checkpoints, differences
 from blindface.training.session.loop import Status, train_to_the_end
@@ -36,6 +36,7 @@ __all__ = ["Status", "TrainFiles", "train"]
 
 def train(
     params: TrainParams,
+    recipe: RecipeName,
     objective: Objective,
     files: TrainFiles,
     output: Path,
@@ -46,7 +47,7 @@ def train(
     time_limit: float | None = None,
     restart: bool = False,
 ) -> Status:
-    """Train one objective into the folder `output`, going on from its newest checkpoint.
+    """Train one model into the folder `output`, going on from its newest checkpoint.
 
     pairs: the degradation, for fresh draws; track: where the run is tracked, None: nowhere; time_limit: seconds after
     which a checkpoint is written and the run left; restart: delete what the folder holds of an earlier run. Returns how
@@ -58,7 +59,7 @@ def train(
         stop = stack.enter_context(StopRequest(time_limit))
         stack.enter_context(numeric_policy(params.precision, params.deterministic))
         processes, own = stack.enter_context(join(torch.device(device)))
-        task = Task(params, objective, pairs or PairsParams(), files, Path(output), own, processes)
+        task = Task(params, recipe, objective, pairs or PairsParams(), files, Path(output), own, processes)
         identity = processes.together(lambda: _identify(task))
         processes.together(lambda: _compare(task, identity, processes.share(lambda: identity)))
         found = processes.share(lambda: _look_into(task, identity, restart, stack))
@@ -80,24 +81,25 @@ def train(
             if not processes.lost(error):
                 raise
             raise TrainingError(
-                f"another process of the training of {objective} has ended: see what it said, then run the same "
+                f"another process of the training of {task.model} has ended: see what it said, then run the same "
                 "command again"
             ) from error
 
 
 def _identify(task: Task) -> dict[str, Any]:
     """What decides the weights, and the code's hash under `code`."""
-    names = ("targets", "train", "validation", "landmarks", "perceptual")
+    names = ("targets", "train", "validation", "landmarks", "begin")
     inputs = {name: getattr(task.files, name) for name in names}
-    inputs["initial"] = initial_file(task.choice, task.objective)
-    return {**identify(task.params, task.objective, task.pairs, inputs), "code": hash_code()}
+    if task.block.reads_perceptual:
+        inputs["perceptual"] = task.files.perceptual
+    return {**identify(task, inputs), "code": hash_code(task.recipe)}
 
 
 def _compare(task: Task, ours: Mapping[str, Any], leaders: Mapping[str, Any]) -> None:
     different = differences(leaders, ours)
     if different:
         raise InputError(
-            f"process {task.processes.rank} would train {task.objective} otherwise than the leading one "
+            f"process {task.processes.rank} would train {task.model} otherwise than the leading one "
             f"({'; '.join(different)}): give all machines the same files, parameters and code"
         )
 
@@ -112,19 +114,26 @@ def _look_into(
     if restart:
         clear_checkpoints(output / "checkpoints")
     elif find_finished(output, decisive, code) is not None:
-        say(f"{task.objective} is trained already: {output / GENERATOR}")
+        say(f"{task.model} is trained already: {output / GENERATOR}")
         return "finished"
     return find_checkpoint(output / "checkpoints", decisive, code)
 
 
 def _build(task: Task, identity: Mapping[str, Any], begins: bool) -> TrainingRun:
-    """The run at its start. begins: no checkpoint follows, so that a file of first weights has to be read."""
+    """The run at its start. begins: no checkpoint follows, so that the weights it begins with have to be read."""
+    source = task.block.begins_with
+    if source is not None and task.files.begin is None:
+        raise ParameterError(
+            f"{task.model} begins with the weights of {model_name(source, task.objective)}: give its "
+            "generator.safetensors as --begin"
+        )
+    if source is None and task.files.begin is not None:
+        raise ParameterError(f"{task.model} begins with random weights: leave --begin out")
     try:
         run = TrainingRun(task, identity)
     except torch.cuda.OutOfMemoryError as error:
         raise DeviceError(advise(task)) from error
-    initial = initial_file(task.choice, task.objective)
-    if begins and initial is not None:
-        begin_with(run.state, initial, task.objective)
-        say(f"{task.objective} begins with the weights of {initial}")
+    if begins and task.files.begin is not None:
+        run.recipe.begin_with(task.files.begin)
+        say(f"{task.model} begins with the weights of {task.files.begin}")
     return run

@@ -14,14 +14,12 @@ from typing import Literal
 from torch import Tensor
 
 from blindface.tracking import Tracker
-from blindface.training.data import EpochDraws, draw_epoch
+from blindface.training.data import EpochOrder, draw_epoch
 from blindface.training.monitor.display import Display
-from blindface.training.recipes.progressive.schedule import weights_at
 from blindface.training.session.checkpoint import CheckpointWriter
 from blindface.training.session.resume import GENERATOR, RUN
 from blindface.training.session.run import TrainingRun
 from blindface.training.session.stopping import StopRequest
-from blindface.training.task import learning_rate_at
 
 CHECK_EVERY = 100
 """Batches between two looks at the terms; each look waits for the GPU."""
@@ -34,7 +32,7 @@ def train_to_the_end(run: TrainingRun, stop: StopRequest, tracker: Tracker | Non
     """Train from the run's position to the end, or until `stop` has a reason. tracker: the leading process's."""
     with ExitStack() as stack:
         loop = Loop(run, stop, stack)
-        while run.progress.epoch < run.params.epochs:
+        while run.progress.epoch < run.epochs:
             reason = loop.train_epoch()
             if reason is not None:
                 if tracker is not None:
@@ -51,11 +49,12 @@ class Loop:
     """Takes a run forward by epochs, keeps the time, and saves. What it opens is closed with `stack`."""
 
     def __init__(self, run: TrainingRun, stop: StopRequest, stack: ExitStack) -> None:
-        self.run, self.stop, params, progress = run, stop, run.params, run.progress
+        self.run, self.stop, progress = run, stop, run.progress
         self.writer = _open_writer(run, stack) if run.processes.leads else None
-        self.fresh = stack.enter_context(run.fresh_blinds()) if params.degradation == "fresh" else None
+        fresh = run.task.block.degradation == "fresh"
+        self.fresh = stack.enter_context(run.fresh_blinds()) if fresh else None
         done = progress.epoch * run.batches + progress.batch
-        self.display = stack.enter_context(Display(run.objective, params.epochs, run.batches, done))
+        self.display = stack.enter_context(Display(run.task.model, run.epochs, run.batches, done))
         self.started = self.saved = time.monotonic()
         self.moved = False
 
@@ -63,24 +62,24 @@ class Loop:
         """Train what is left of the present epoch; returns the reason if it was left before its end."""
         progress = self.run.progress
         self.started = time.monotonic()
-        draws, blinds = self._draw()
+        order, blinds = self._draw()
         progress.epoch_waited += time.monotonic() - self.started
         while progress.batch < self.run.batches:
             reason = self._pause()
             if reason is not None:
                 return reason
-            self._train_batch(draws, blinds)
+            self._train_batch(order, blinds)
         # What has been trained is checked before it is measured and kept
         self.run.check()
         self._count_time()
         return None
 
-    def _draw(self) -> tuple[EpochDraws, Tensor | None]:
-        """The draws of the epoch, functions of its number and not of what went before, and its fresh blind images."""
-        run, params, epoch = self.run, self.run.params, self.run.progress.epoch
-        ids, batch_size = run.images.ids, run.choice.batch_size
-        draws = draw_epoch(params.seed, run.objective, epoch, ids, batch_size, params.flip, run.device, params.shift)
-        return draws.part(run.processes), None if self.fresh is None else self.fresh.take(epoch, run.device)
+    def _draw(self) -> tuple[EpochOrder, Tensor | None]:
+        """The order of the epoch, a function of its number and not of what went before, and its fresh blind images."""
+        run, epoch = self.run, self.run.progress.epoch
+        ids, flip = run.images.ids, run.task.block.flip
+        order = draw_epoch(run.params.seed, run.objective, epoch, ids, run.task.batch_size, flip, run.device)
+        return order.part(run.processes), None if self.fresh is None else self.fresh.take(epoch, run.device)
 
     def _pause(self) -> Status | None:
         """Between two batches: save where that is due or the run is to stop; returns the reason to stop."""
@@ -100,13 +99,13 @@ class Loop:
         worst, late = self.run.processes.most(REASONS.index(reason), int(due))
         return REASONS[worst], bool(late)
 
-    def _train_batch(self, draws: EpochDraws, blinds: Tensor | None) -> None:
-        run, progress = self.run, self.run.progress
-        place = progress.epoch + progress.batch / run.batches
-        run.state.optimisers.set_learning_rate(learning_rate_at(run.params, place))
-        batch = run.images.batch(*draws.of(progress.batch), blinds=blinds)
-        run.sums.add(run.runner.run(batch, weights_at(run.choice, place)))
-        run.state.after_batch()
+    def _train_batch(self, order: EpochOrder, blinds: Tensor | None) -> None:
+        run, progress, recipe = self.run, self.run.progress, self.run.recipe
+        recipe.schedule(progress.epoch + progress.batch / run.batches)
+        draws = recipe.draws(progress.epoch, progress.batch, run.batches)
+        batch = run.images.batch(*order.of(progress.batch), [draw[run.processes.mine] for draw in draws], blinds)
+        run.sums.add(run.update(batch))
+        recipe.after_update()
         progress.batch += 1
         self.moved = True
         self.display.batch()
@@ -119,7 +118,7 @@ class Loop:
         best = run.processes.leads and run.measure_epoch()
         run.next_epoch()
         if run.processes.leads:
-            self.display.epoch(run.progress.epoch, run.progress.rows[-3:])
+            self.display.epoch(run.progress.epoch, run.progress.rows[-1])
         self._save(best)
 
     def _count_time(self) -> None:

@@ -1,4 +1,4 @@
-"""What is measured of the averaged generator while it trains: its batch statistics, validation scores, sample grids.
+"""What is measured while a model trains: validation scores and sample grids of its averaged weights.
 
 The leading process of several measures alone.
 """
@@ -9,58 +9,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
 
-from blindface.base.images import to_signed
-from blindface.networks import Generator, recalibrate
 from blindface.training.data import ImageSet
+from blindface.training.recipes import Recipe
 from blindface.training.session.validation import validate, write_samples
 
 if TYPE_CHECKING:
     from blindface.metrics.lpips_distance import Lpips
 
-RECALIBRATION_IMAGES = 2048
 VALIDATION_BATCH = 32
 
 
 class Measurer:
-    """Measures one network, the generator with averaged weights.
+    """Measures a recipe's averaged weights.
 
-    images: the training part, on whose first images (in batches of `batch_size`) its batch statistics are measured;
-    validation: the part that scores and samples come from, or None; distance: LPIPS, or None.
+    images: the training part; validation: the part that scores and samples come from, or None; distance: LPIPS, or
+    None.
     """
 
     def __init__(
-        self,
-        network: Generator,
-        images: ImageSet,
-        validation: ImageSet | None,
-        batch_size: int,
-        distance: Lpips | None = None,
+        self, recipe: Recipe, images: ImageSet, validation: ImageSet | None, distance: Lpips | None = None
     ) -> None:
-        self.network, self.images, self.validation = network, images, validation
-        self.batch_size, self.distance = batch_size, distance
+        self.recipe, self.images, self.validation, self.distance = recipe, images, validation, distance
 
-    def recalibrate(self) -> None:
-        """Measure the batch statistics anew: those of averaged weights are no average of statistics."""
-        recalibrate_on(self.network, self.images.blinds, self.batch_size)
+    def refresh(self) -> None:
+        """Make the averaged weights ready to restore."""
+        self.recipe.refresh_ema(self.images.blinds)
 
     def scores(self) -> list[dict[str, float]]:
-        """Validation scores of steps 1, 2, 3, as columns of the history; empty without a validation part."""
+        """Validation scores of each step, as columns of the history; empty without a validation part."""
         if self.validation is None:
             return []
-        return validate(self.network, self.validation, VALIDATION_BATCH, self.distance)
+        return validate(self.recipe.restore, self.validation, VALIDATION_BATCH, self.distance)
 
     def write_samples(self, path: Path) -> None:
         """A grid of the same few images every time."""
-        write_samples(self.network, self.validation if self.validation else self.images, path)
-
-
-def recalibrate_on(network: Generator, blinds: Tensor, batch_size: int) -> None:
-    """Measure a generator's batch statistics anew on the first whole batches of blind images (N, u, u, 3) uint8."""
-    whole = min(len(blinds) // batch_size, max(RECALIBRATION_IMAGES // batch_size, 1))
-    starts = range(0, whole * batch_size, batch_size)
-    recalibrate(network, (to_signed(blinds[start : start + batch_size]) for start in starts))
+        write_samples(self.recipe.restore, self.validation if self.validation else self.images, path)
 
 
 def load_distance(weights: Path | None, device: torch.device) -> Lpips | None:

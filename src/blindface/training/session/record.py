@@ -16,28 +16,27 @@ from blindface.base.device import describe_device
 from blindface.base.files import sha256_file, write_json
 from blindface.base.version import find_commit
 from blindface.networks import count_parameters
-from blindface.networks.model_file import save_generator
-from blindface.params import Objective, PairsParams, TrainParams
+from blindface.params import OBJECTIVES, RecipeName
+from blindface.params.training import decisive
+from blindface.training.recipes import Recipe
 from blindface.training.session.position import Progress, now
-from blindface.training.state import TrainingState
+from blindface.training.task import Task
 
-FORMAT = 2
+FORMAT = 3
 """Raised when checkpoints of older code can no longer be continued."""
 
 
-def identify(
-    params: TrainParams, objective: Objective, pairs: PairsParams, files: Mapping[str, Path | None]
-) -> dict[str, Any]:
-    """What decides the weights: format, objective, its parameters, and the hashes of what is read.
+def identify(task: Task, files: Mapping[str, Path | None]) -> dict[str, Any]:
+    """What decides the weights: format, recipe, objective, parameters, and the hashes of what is read.
 
-    The other objective's block is left out, and the degradation's unless it is drawn anew at every epoch.
+    The degradation is left out unless it is drawn anew at every epoch.
     """
-    other = "objective2" if objective == "objective1" else "objective1"
-    chosen = {"train": params.model_dump(mode="json", exclude={other})}
-    if params.degradation == "fresh":
-        chosen["pairs"] = pairs.model_dump(mode="json", exclude={other})
+    chosen = {"train": decisive(task.params.model_dump(mode="json"), task.recipe, task.objective)}
+    if task.block.degradation == "fresh":
+        pairs = task.pairs.model_dump(mode="json")
+        chosen["pairs"] = {key: value for key, value in pairs.items() if key not in OBJECTIVES or key == task.objective}
     data = {name: None if path is None else sha256_file(path) for name, path in files.items()}
-    return {"format": FORMAT, "objective": objective, "params": chosen, "data": data}
+    return {"format": FORMAT, "recipe": task.recipe, "objective": task.objective, "params": chosen, "data": data}
 
 
 def versions() -> dict[str, str | None]:
@@ -56,23 +55,21 @@ def versions() -> dict[str, str | None]:
     }
 
 
-def hash_code() -> str:
+def hash_code(recipe: RecipeName) -> str:
     """SHA-256 of the code that decides the weights, so that a finished run of other code is told apart."""
-    return digest_code("train")
+    return digest_code("train", recipe)
 
 
 def write_results(
-    output: Path, state: TrainingState, facts: Mapping[str, Any], progress: Progress, device: torch.device
+    output: Path, recipe: Recipe, facts: Mapping[str, Any], progress: Progress, device: torch.device
 ) -> None:
     """Write the generator and then the record, whose presence says that the run is finished.
 
     facts: what the record begins with, the identity among it.
     """
-    path = output / "generator.safetensors"
-    weights = {"ema": state.average.state_dict(), "raw": state.generator.state_dict()}
-    digest = save_generator(path, weights, state.generator.arguments, objective=facts["objective"])
+    digest = recipe.save(output / "generator.safetensors")
     rows = progress.rows
-    rates = [row["images_per_second"] for row in rows if row["step"] == 1]
+    rates = [row["images_per_second"] for row in rows if row["step"] == recipe.steps[0]]
     last = {name: rows[-1][name] for name in ("psnr", "ssim", "lpips_squeeze") if rows and name in rows[-1]}
     record = {
         **facts,
@@ -81,8 +78,7 @@ def write_results(
         "finished": now(),
         "seconds": round(progress.seconds, 3),
         "images_per_second": round(median(rates), 3) if rates else None,
-        "generator_parameters": count_parameters(state.generator),
-        "discriminator_parameters": count_parameters(state.discriminator),
+        **{f"{name}_parameters": count_parameters(network) for name, network in recipe.networks().items()},
         "validation": last,
         "best_validation": progress.best,
         "weights_sha256": digest,

@@ -7,7 +7,7 @@ same order, so the weights are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from blindface.base.progress import say
-from blindface.training.recipes.progressive.schedule import StepWeights
-from blindface.training.recipes.progressive.steps import Batch, StepRunner
+from blindface.training.data import Batch
+from blindface.training.recipes.base import Recipe
 
 WARM_UP = 3
-"""Batches that are run before one is recorded: they compile, choose algorithms and make the optimisers' moments."""
+"""Updates that are run before one is recorded: they compile, choose algorithms and make the optimisers' moments."""
 
 Terms = dict[str, Tensor]
 
@@ -61,69 +61,53 @@ class CudaRecorder:
         return graph.replay, terms
 
 
-class RecordedSteps:
-    """Runs the steps of a `StepRunner` from a recording; in one process alone.
+class RecordedUpdates:
+    """Runs a recipe's updates from recordings, one for each kind of update; in one process alone.
 
     Where they cannot be recorded, it says so and starts each kernel by itself.
     """
 
-    def __init__(self, runner: StepRunner, recorder: Recorder | None = None) -> None:
-        self.runner = runner
+    def __init__(self, recipe: Recipe, recorder: Recorder | None = None) -> None:
+        self.recipe = recipe
         self.recorder = recorder or CudaRecorder()
         self._inputs: Batch | None = None
-        self._batches = 0
-        self._recording: tuple[Callable[[], None], Terms] | None = None
+        self._count: dict[str, int] = {}
+        self._recordings: dict[str, tuple[Callable[[], None], Terms]] = {}
 
-    def run(self, batch: Batch, weights: StepWeights) -> Terms:
-        """As `StepRunner.run`, for batches of one shape; the result holds until the next call."""
-        self.runner.set_weights(weights)
-        inputs = self._take(batch)
-        self._batches += 1
-        if self._batches == WARM_UP + 1:
-            self._recording = self._record(inputs)
-        if self._recording is None:
+    def run(self, batch: Batch) -> Terms:
+        """As `Recipe.update`, for batches of one shape; the result holds until the next call."""
+        inputs, kind = self._take(batch), self.recipe.kind(self.recipe.updates)
+        self._count[kind] = self._count.get(kind, 0) + 1
+        if self._count[kind] == WARM_UP + 1:
+            self._record(kind, inputs)
+        if kind not in self._recordings:
             with self.recorder.aside():
-                return self.runner.run_steps(inputs)
-        replay, terms = self._recording
+                return self.recipe.update(inputs)
+        replay, terms = self._recordings[kind]
         replay()
         return terms
 
     def _take(self, batch: Batch) -> Batch:
-        """Copy the batch to where the recording reads it."""
+        """Copy the batch to where the recordings read it."""
         if self._inputs is None:
-            self._inputs = Batch(
-                blind=torch.empty_like(batch.blind),
-                targets=_places(batch.targets),
-                points=_places(batch.points),
-                found=torch.empty_like(batch.found),
-                mixes=_places(batch.mixes),
-            )
-        for place, value in zip(_tensors(self._inputs), _tensors(batch), strict=True):
+            self._inputs = batch.empty()
+        for place, value in zip(self._inputs.tensors(), batch.tensors(), strict=True):
             place.copy_(value)
         return self._inputs
 
-    def _record(self, inputs: Batch) -> tuple[Callable[[], None], Terms] | None:
+    def _record(self, kind: str, inputs: Batch) -> None:
         self._prepare_optimisers(recorded=True)
         try:
-            return self.recorder.record(lambda: self.runner.run_steps(inputs))
+            self._recordings[kind] = self.recorder.record(lambda: self.recipe.update(inputs))
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            say(f"the steps cannot be recorded as a CUDA graph, so each kernel is started by itself: {error}")
-            self._prepare_optimisers(recorded=False)
-            return None
+            say(f"the update cannot be recorded as a CUDA graph, so each kernel is started by itself: {error}")
+            self._prepare_optimisers(recorded=bool(self._recordings))
 
     def _prepare_optimisers(self, recorded: bool) -> None:
         """Without gradients of earlier; and PyTorch refuses to record the step of an optimiser that is not told so."""
-        for optimiser in self.runner.optimisers.all():
+        for optimiser in self.recipe.optimisers().values():
             optimiser.zero_grad()
             for group in optimiser.param_groups:
                 group["capturable"] = recorded
-
-
-def _places(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    return tuple(torch.empty_like(tensor) for tensor in tensors)
-
-
-def _tensors(batch: Batch) -> list[Tensor]:
-    return [batch.blind, *batch.targets, *batch.points, batch.found, *batch.mixes]

@@ -51,7 +51,7 @@ def find_checkpoint(folder: Path, identity: Mapping[str, Any], code: str) -> Che
     record = checkpoint.record
     different = differences(record["identity"], identity)
     other_code = record["code"] != code
-    finished = record["progress"]["epoch"] >= record["identity"]["params"]["train"]["epochs"]
+    finished = record["progress"]["epoch"] >= epochs_of(record["identity"])
     if finished and (different or other_code):
         what = _list(different) if different else "another version of the code"
         say(f"training anew: {folder} holds a finished run that was trained otherwise ({what})")
@@ -65,6 +65,12 @@ def find_checkpoint(folder: Path, identity: Mapping[str, Any], code: str) -> Che
     if other_code:
         say("going on with another version of the code than the run began with")
     return checkpoint
+
+
+def epochs_of(identity: Mapping[str, Any]) -> int:
+    """How many epochs the run of an identity has; 0 where another version of the code wrote it."""
+    recipe = identity.get("recipe", "")
+    return int(identity["params"]["train"].get(recipe, {}).get("epochs", 0))
 
 
 def _list(different: list[str]) -> str:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from blindface.base import image_table
 from blindface.base.errors import InputError, TrainingError
-from blindface.networks import Generator
-from blindface.networks.model_file import halve, save_generator
-from blindface.params import Objective, TrainParams
-from blindface.training.recipes.progressive.steps import make_networks
+from blindface.params import TrainParams
+from blindface.training.recipes import Recipe, Setup, make_recipe
 from blindface.training.session.checkpoint import Checkpoint, load_checkpoint, newest_checkpoint
-from blindface.training.session.measuring import recalibrate_on
+from blindface.training.session.resume import epochs_of
 
 
 def write_snapshot(source: Path, train: Path, output: Path, *, half: bool, device: torch.device) -> str:
@@ -28,25 +25,17 @@ def write_snapshot(source: Path, train: Path, output: Path, *, half: bool, devic
     """
     checkpoint = _find(Path(source))
     identity = checkpoint.record["identity"]
-    objective: Objective = identity["objective"]
-    params = TrainParams.model_validate(identity["params"]["train"])
-    average = _generator(checkpoint, params, objective, "average")
+    recipe = _recipe(checkpoint, device)
     blinds = torch.from_numpy(image_table.read_images(train, "blind"))
-    if blinds.shape[1] != average.input_size:
+    if blinds.shape[1] != recipe.network.input_size:
         raise InputError(
-            f"{train} holds blind images of {blinds.shape[1]} px, but {objective} takes {average.input_size}: give the "
-            "pairs that the run trains on"
+            f"{train} holds blind images of {blinds.shape[1]} px, but {identity['objective']} takes "
+            f"{recipe.network.input_size}: give the pairs that the run trains on"
         )
-    average.to(device)
-    recalibrate_on(average, blinds.to(device), params.of(objective).batch_size)
-    state = average.state_dict()
-    if half:
-        weights = {"ema": {name: halve(value) for name, value in state.items()}}
-    else:
-        weights = {"ema": state, "raw": _generator(checkpoint, params, objective, "generator").state_dict()}
+    recipe.refresh_ema(blinds.to(device))
     progress = checkpoint.record["progress"]
-    position = f"epoch {progress['epoch']} of {params.epochs}, batch {progress['batch']}"
-    save_generator(output, weights, average.arguments, objective=objective, snapshot=position)
+    position = f"epoch {progress['epoch']} of {epochs_of(identity)}, batch {progress['batch']}"
+    recipe.save(output, half=half, snapshot=position)
     return position
 
 
@@ -60,20 +49,16 @@ def _find(source: Path) -> Checkpoint:
     return checkpoint
 
 
-def _generator(checkpoint: Checkpoint, params: TrainParams, objective: Objective, part: str) -> Generator:
-    """A checkpoint's generator, averaged or not."""
-    with torch.random.fork_rng(devices=[]):
-        network, _ = make_networks(params, params.of(objective))
-    found: dict[str, Any] = {
-        name.removeprefix(f"{part}."): value
-        for name, value in checkpoint.tensors.items()
-        if name.startswith(f"{part}.")
-    }
+def _recipe(checkpoint: Checkpoint, device: torch.device) -> Recipe:
+    """The recipe as it stood at a checkpoint, without what only its losses need."""
+    identity = checkpoint.record["identity"]
+    params = TrainParams.model_validate(identity["params"]["train"])
+    recipe = make_recipe(identity["recipe"], Setup(params, identity["objective"], device))
     try:
-        network.load_state_dict(found)
-    except RuntimeError as error:
+        recipe.load(checkpoint.tensors)
+    except (KeyError, RuntimeError) as error:
         raise TrainingError(
-            f"the checkpoint holds another generator than its parameters say ({' '.join(str(error).split())[:200]}): "
+            f"the checkpoint holds other networks than its parameters say ({' '.join(str(error).split())[:200]}): "
             "it was written by another version of the code"
         ) from error
-    return network
+    return recipe

@@ -5,25 +5,26 @@ These steer and show; the numbers of the table come from the evaluation stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import conv2d
 
 from blindface.base.files import atomic_path
 from blindface.base.images import Image, signed_to_uint8
-from blindface.training.data import ImageSet
-from blindface.training.recipes.progressive.steps import Batch
+from blindface.training.data import Batch, ImageSet
 
 if TYPE_CHECKING:
     from blindface.metrics.lpips_distance import Lpips
 
 LPIPS_IMAGES = 64
+Restore = Callable[[Tensor, Sequence[str]], list[Tensor]]
+"""Blind images and their ids to the images of every step, see `Recipe.restore`."""
 
 
 def batch_psnr(output: Tensor, target: Tensor) -> Tensor:
@@ -55,47 +56,45 @@ def batch_ssim(output: Tensor, target: Tensor) -> Tensor:
 
 @torch.no_grad()
 def validate(
-    network: nn.Module, part: ImageSet, batch_size: int, distance: Lpips | None = None
+    restore: Restore, part: ImageSet, batch_size: int, distance: Lpips | None = None
 ) -> list[dict[str, float]]:
-    """PSNR (mean over batches) and SSIM (mean over images) of steps 1, 2, 3; the network is used in evaluation mode.
+    """PSNR (mean over batches) and SSIM (mean over images) of each step, against the targets of its size.
 
-    distance: gives step 3 the mean LPIPS of the first LPIPS_IMAGES images besides. An empty part gives an empty list.
+    distance: gives the last step the mean LPIPS of the first LPIPS_IMAGES images besides. An empty part gives an empty
+    list.
     """
     if len(part) == 0:
         return []
-    psnr = torch.zeros(3, dtype=torch.float64)
-    ssim = torch.zeros(3, dtype=torch.float64)
-    batches = 0
+    psnr: list[Tensor] = []
+    ssim: list[Tensor] = []
     distances: list[Tensor] = []
-    for batch in iterate_batches(part, batch_size):
-        outputs = network(batch.blind)
-        pairs = list(zip(outputs, batch.targets, strict=True))
-        psnr += torch.stack([batch_psnr(*pair) for pair in pairs]).double().cpu()
-        ssim += torch.stack([batch_ssim(*pair) for pair in pairs]).double().cpu() * len(batch.blind)
-        if distance is not None and batches * batch_size < LPIPS_IMAGES:
-            distances.append(distance.between(outputs[2].float().clamp(-1, 1), batch.targets[2]))
-        batches += 1
-    scores = [
-        {"psnr": float(one), "ssim": float(other)} for one, other in zip(psnr / batches, ssim / len(part), strict=True)
-    ]
+    for start, batch in iterate_batches(part, batch_size):
+        outputs = restore(batch.blind, part.ids[start : start + len(batch.blind)])
+        pairs = list(zip(outputs, batch.targets[-len(outputs) :], strict=True))
+        psnr.append(torch.stack([batch_psnr(*pair) for pair in pairs]).double().cpu())
+        ssim.append(torch.stack([batch_ssim(*pair) for pair in pairs]).double().cpu() * len(batch.blind))
+        if distance is not None and start < LPIPS_IMAGES:
+            distances.append(distance.between(outputs[-1].float().clamp(-1, 1), batch.target))
+    means = torch.stack(psnr).sum(dim=0) / len(psnr), torch.stack(ssim).sum(dim=0) / len(part)
+    scores = [{"psnr": float(one), "ssim": float(other)} for one, other in zip(*means, strict=True)]
     if distances:
-        scores[2]["lpips_squeeze"] = float(torch.cat(distances)[:LPIPS_IMAGES].mean())
+        scores[-1]["lpips_squeeze"] = float(torch.cat(distances)[:LPIPS_IMAGES].mean())
     return scores
 
 
-def iterate_batches(part: ImageSet, batch_size: int) -> Iterable[Batch]:
-    """The part's batches in file order, the last one perhaps smaller."""
+def iterate_batches(part: ImageSet, batch_size: int) -> Iterable[tuple[int, Batch]]:
+    """The part's batches in file order, each with the place of its first image; the last one perhaps smaller."""
     for start in range(0, len(part), batch_size):
-        yield part.batch(torch.arange(start, min(start + batch_size, len(part)), device=part.targets.device))
+        stop = min(start + batch_size, len(part))
+        yield start, part.batch(torch.arange(start, stop, device=part.targets.device))
 
 
 @torch.no_grad()
-def write_samples(network: nn.Module, part: ImageSet, path: Path, count: int = 8) -> Path:
-    """Write a PNG grid, one row per image: blind, steps 1, 2 and 3, target, all at 128 px; returns its path."""
-    rows = torch.arange(min(count, len(part)), device=part.targets.device)
-    batch = part.batch(rows)
-    outputs = network(batch.blind)
-    columns = [batch.blind, *outputs, batch.targets[2]]
+def write_samples(restore: Restore, part: ImageSet, path: Path, count: int = 8) -> Path:
+    """Write a PNG grid, one row per image: blind, the image of each step, target, all at 128 px; returns its path."""
+    count = min(count, len(part))
+    batch = part.batch(torch.arange(count, device=part.targets.device))
+    columns = [batch.blind, *restore(batch.blind, part.ids[:count]), batch.target]
     images = [_enlarge(signed_to_uint8(column).cpu().numpy()) for column in columns]
     grid = np.concatenate([np.concatenate(list(row), axis=1) for row in zip(*images, strict=True)], axis=0)
     with atomic_path(path) as temporary:

@@ -16,32 +16,32 @@ from blindface.training.distributed.processes import ALONE, Processes, join
 BEGIN = """
 import torch
 from blindface.base.errors import InputError
-from blindface.networks import Discriminator, FaceDiscriminator, Generator
+from blindface.networks import Discriminator, Generator
 from blindface.training.distributed.synchronised import synchronise
 from blindface.params import ObjectiveParams, WeightParams
 from blindface.training.distributed.processes import ALONE, join
 from blindface.training.recipes.progressive.schedule import final_weights, weights_at
-from blindface.training.recipes.progressive.steps import Batch, Losses, StepRunner
-from blindface.training.updates import make_optimisers
-import blindface.training.recipes.progressive.steps
+from blindface.training.data import Batch
+from blindface.training.recipes.progressive.losses import Losses
+from blindface.training.recipes.progressive.steps import Steps
+from blindface.training.updates import make_adam
 torch.set_num_threads(1)
 
 CHOICE = ObjectiveParams(
     adversarial=WeightParams(final=(1.0, 1.0, 1.0)), pixel=WeightParams(final=(10.0, 10.0, 10.0)),
-    perceptual=WeightParams(), attention=WeightParams(final=(0.0, 0.5, 0.25)),
-    face_adversarial=WeightParams(final=(0.0, 0.0, 0.5)))
+    perceptual=WeightParams(), attention=WeightParams(final=(0.0, 0.5, 0.25)))
 SIZES = (32, 64, 128)
 
 def make_runner(processes):
     torch.manual_seed(0)
     networks = Generator(8).double(), Discriminator(4).double()
-    faces = FaceDiscriminator(4).double()
     if processes.count > 1:
-        synchronise(processes, *networks, faces)
+        synchronise(processes, *networks)
     average = processes.average_gradients if processes.count > 1 else None
-    optimisers = make_optimisers(*networks, 1e-3, (0.0, 0.99), faces)
-    return StepRunner(*networks, Losses(None), optimisers, active=final_weights(CHOICE),
-                      average_gradients=average, face_discriminator=faces)
+    adams = [make_adam(network.parameters(), 1e-3, (0.0, 0.99)) for network in networks]
+    steps = Steps(*networks, Losses(None), *adams, active=final_weights(CHOICE), average_gradients=average)
+    steps.set_weights(weights_at(CHOICE, 0.0))
+    return steps
 
 def make_batch(count=4):
     torch.manual_seed(1)
@@ -52,20 +52,20 @@ def make_batch(count=4):
                  [torch.rand(count, 1, 1, 1).double() for _ in SIZES])
 
 def part(batch, processes):
-    mine = slice(processes.rank, None, processes.count)
+    mine = processes.mine
     return Batch(batch.blind[mine], [x[mine] for x in batch.targets], [x[mine] for x in batch.points],
-                 batch.found[mine], [x[mine] for x in batch.mixes])
+                 batch.found[mine], [x[mine] for x in batch.draws])
 
 def compare(processes):
     '''Whole passes: terms, gradient norms, weights, running statistics.'''
-    batch, weights = make_batch(), weights_at(CHOICE, 0.0)
+    batch = make_batch()
     one, many = make_runner(ALONE), make_runner(processes)
     for _ in range(2):
-        expected, found = one.run(batch, weights), many.run(part(batch, processes), weights)
+        expected, found = one.run(batch), many.run(part(batch, processes))
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         torch.testing.assert_close(processes.average(found[name]), value, rtol=1e-9, atol=1e-9, msg=name)
-    for name in ("generator", "discriminator", "face_discriminator"):
+    for name in ("generator", "discriminator"):
         ours, other = getattr(many, name).state_dict(), getattr(one, name).state_dict()
         assert ours.keys() == other.keys()
         for name in ours:
@@ -80,7 +80,7 @@ def compile_step_one(processes):
     for runner, batch, wrap in ((one, whole, lambda x: x), (many, part(whole, processes), compiled)):
         output = wrap(runner._generate_region)(batch.blind, 1)
         output.abs().mean().backward()
-        wrap(runner._critic_region)(batch.targets[0], output.detach(), batch.mixes[0], 1)[0].backward()
+        wrap(runner._critic_region)(batch.targets[0], output.detach(), batch.draws[0], 1)[0].backward()
     for ours, other in ((many.generator, one.generator), (many.discriminator, one.discriminator)):
         pairs = [(a, b) for a, b in zip(ours.parameters(), other.parameters()) if b.grad is not None]
         assert len(pairs) > 5

@@ -12,9 +12,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,40 +27,44 @@ from blindface.base.device import numeric_policy
 from blindface.base.errors import ParameterError, TrainingError
 from blindface.base.images import resize
 from blindface.networks.model_file import load_generator
-from blindface.params import Params, validate
+from blindface.params import Params, merge, validate
 from blindface.training.session import engine
 from blindface.training.session.checkpoint import BEST, list_checkpoints, load_checkpoint
-from blindface.training.session.engine import TrainFiles, train
+from blindface.training.session.engine import Status, TrainFiles, train
 from blindface.training.session.resume import only_one
 from blindface.training.session.stopping import StopRequest
-from blindface.training.task import learning_rate_at
 from tests.unit.training.session.test_checkpoint import killed_at
 
 PARAMS = {
     "train": {
-        "epochs": 2,
-        "generator_channels": 8,
-        "discriminator_channels": 4,
         "checkpoint_seconds": 0.02,
-        "ema": 0.9,
-        "flip": True,
-        "degradation": "fresh",
-        "shift": 3,
-        "learning_rate_decay": 0.5,
         "perceptual": {"backbone": "none"},
-        "objective1": {
-            "batch_size": 2,
-            "perceptual": {"final": [0, 0, 0]},
-            "pixel": {"final": [10, 10, 10], "start": 0.5, "ramp": 1.5},
-            "face_adversarial": {"final": [0, 0, 1]},
+        "progressive": {
+            "epochs": 2,
+            "generator_channels": 8,
+            "discriminator_channels": 4,
+            "ema": 0.9,
+            "flip": True,
+            "degradation": "fresh",
+            "learning_rate_decay": 0.5,
+            "objective1": {
+                "batch_size": 2,
+                "perceptual": {"final": [0, 0, 0]},
+                "pixel": {"final": [10, 10, 10], "start": 0.5, "ramp": 1.5},
+            },
+            "objective2": {"batch_size": 2, "perceptual": {"final": [0, 0, 0]}},
         },
-        "objective2": {"batch_size": 2, "perceptual": {"final": [0, 0, 0]}},
     }
 }
 
 
-def params_with(**changes: object) -> Params:
-    return validate({"train": {**PARAMS["train"], **changes}})
+def params_with(shared: Mapping[str, object] = {}, **changes: object) -> Params:
+    """PARAMS with changes of the recipe's block; shared: of what all recipes share."""
+    return validate({"train": merge(PARAMS["train"], {**shared, "progressive": changes})})
+
+
+def run(params: Params, files: TrainFiles, folder: Path, **more: Any) -> Status:
+    return train(params.train, "progressive", "objective1", files, folder, pairs=params.pairs, **more)
 
 
 def write_part(path: Path, ids: list[str], size: int, targets: np.ndarray) -> None:
@@ -73,7 +78,7 @@ def _quiet_process() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "hash_code", lambda: "code")
+        patch.setattr(engine, "hash_code", lambda recipe: "code")
         yield
     torch.set_num_threads(before)
 
@@ -107,7 +112,7 @@ def whole_run(files: TrainFiles, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("whole")
     params = params_with()
-    assert train(params.train, "objective1", files, folder, pairs=params.pairs) == "finished"
+    assert run(params, files, folder) == "finished"
     return folder
 
 
@@ -128,8 +133,9 @@ def test_a_run_leaves_model_history_record_and_samples(whole_run: Path) -> None:
     record = json.loads((whole_run / "run.json").read_text())
     assert record["images"] == record["faces"] == 5
     assert record["batches_per_epoch"] == 2
-    assert record["params"]["train"]["epochs"] == 2
-    assert "objective2" not in record["params"]["train"]
+    assert record["params"]["train"]["progressive"]["epochs"] == 2
+    assert record["recipe"] == "progressive"
+    assert "objective2" not in record["params"]["train"]["progressive"]
     assert record["best_validation"]["metric"] == "psnr"
     assert record["validation_lpips"] == "not given"
     assert [path.name for path in sorted((whole_run / "samples").iterdir())] == [
@@ -141,25 +147,25 @@ def test_a_run_leaves_model_history_record_and_samples(whole_run: Path) -> None:
 
 def test_two_runs_give_the_same_bytes(files: TrainFiles, whole_run: Path, tmp_path: Path) -> None:
     params = params_with()
-    train(params.train, "objective1", files, tmp_path, pairs=params.pairs)
+    run(params, files, tmp_path)
     for name in ("generator.safetensors", "samples/epoch00002.png"):
         assert (tmp_path / name).read_bytes() == (whole_run / name).read_bytes()
-    other = params_with(seed=1)
-    train(other.train, "objective1", files, tmp_path, pairs=other.pairs, restart=True)
+    other = params_with({"seed": 1})
+    run(other, files, tmp_path, restart=True)
     assert digest(tmp_path) != digest(whole_run)
 
 
 def test_a_finished_run_returns_at_once(files: TrainFiles, whole_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (whole_run / "run.json").stat().st_mtime_ns
-    params = params_with(checkpoint_seconds=50.0, checkpoints=7)
-    assert train(params.train, "objective1", files, whole_run, pairs=params.pairs) == "finished"
+    params = params_with({"checkpoint_seconds": 50.0, "checkpoints": 7})
+    assert run(params, files, whole_run) == "finished"
     assert "is trained already" in capsys.readouterr().err
     assert (whole_run / "run.json").stat().st_mtime_ns == before
 
 
 def test_a_run_stopped_after_every_batch_ends_the_same(files: TrainFiles, whole_run: Path, tmp_path: Path) -> None:
     params = params_with()
-    states = [train(params.train, "objective1", files, tmp_path, pairs=params.pairs, time_limit=0.0) for _ in range(5)]
+    states = [run(params, files, tmp_path, time_limit=0.0) for _ in range(5)]
     assert states == ["time", "time", "time", "finished", "finished"]
     assert digest(tmp_path) == digest(whole_run)
     ours, theirs = ((folder / "history.csv").read_text().splitlines() for folder in (tmp_path, whole_run))
@@ -208,14 +214,14 @@ def test_a_run_killed_at_every_single_write_ends_with_the_same_weights(
     params = params_with()
 
     def work() -> None:
-        train(params.train, "objective1", files, tmp_path, pairs=params.pairs)
+        run(params, files, tmp_path)
 
     kills = 0
     while killed_at(kills + 1, tmp_path, work):
         kills += 1
     assert kills > 8
     assert digest(tmp_path) == digest(whole_run)
-    for name in ("generator.safetensors", "samples/epoch00002.png", "weights.svg"):
+    for name in ("generator.safetensors", "samples/epoch00002.png"):
         assert (tmp_path / name).read_bytes() == (whole_run / name).read_bytes()
 
 
@@ -235,22 +241,22 @@ def test_ctrl_c_saves_and_leaves(files: TrainFiles, tmp_path: Path) -> None:
 def test_other_parameters_than_the_finished_runs_are_refused_with_the_difference(
     files: TrainFiles, whole_run: Path
 ) -> None:
-    params = params_with(seed=5, ema=0.5)
-    with pytest.raises(ParameterError, match=r"params.train.ema: 0.9 -> 0.5; params.train.seed: 2024 -> 5.*--restart"):
-        train(params.train, "objective1", files, whole_run, pairs=params.pairs)
+    params = params_with({"seed": 5}, ema=0.5)
+    with pytest.raises(ParameterError, match=r"progressive.ema: 0.9 -> 0.5; params.train.seed: 2024 -> 5.*--restart"):
+        run(params, files, whole_run)
 
 
 def test_other_parameters_or_data_than_the_checkpoints_are_refused(files: TrainFiles, tmp_path: Path) -> None:
     params = params_with()
-    assert train(params.train, "objective1", files, tmp_path, pairs=params.pairs, time_limit=0.0) == "time"
+    assert run(params, files, tmp_path, time_limit=0.0) == "time"
     other = params_with(learning_rate=0.01)
     with pytest.raises(ParameterError, match=r"unfinished run.*learning_rate: 0.001 -> 0.01"):
-        train(other.train, "objective1", files, tmp_path, pairs=other.pairs)
+        run(other, files, tmp_path)
     with pytest.raises(ParameterError, match=r"data.landmarks: .* -> null"):
-        train(params.train, "objective1", replace(files, landmarks=None), tmp_path, pairs=params.pairs)
+        run(params, replace(files, landmarks=None), tmp_path)
     fresh = validate({"train": PARAMS["train"], "pairs": {"seed": 1}})
     with pytest.raises(ParameterError, match=r"params.pairs.seed: 2024 -> 1"):
-        train(fresh.train, "objective1", files, tmp_path, pairs=fresh.pairs)
+        run(fresh, files, tmp_path)
 
 
 def test_a_finished_run_whose_results_are_gone_is_not_trained_again(
@@ -260,7 +266,7 @@ def test_a_finished_run_whose_results_are_gone_is_not_trained_again(
     shutil.copytree(whole_run / "checkpoints", tmp_path / "checkpoints")
     params = params_with()
     started = time.monotonic()
-    assert train(params.train, "objective1", files, tmp_path, pairs=params.pairs) == "finished"
+    assert run(params, files, tmp_path) == "finished"
     assert digest(tmp_path) == digest(whole_run)
     assert (tmp_path / "history.csv").read_bytes() == (whole_run / "history.csv").read_bytes()
     assert "epoch" not in capsys.readouterr().err
@@ -272,9 +278,9 @@ def test_a_finished_run_of_other_parameters_makes_way_once_its_results_are_gone(
 ) -> None:
     shutil.copytree(whole_run / "checkpoints", tmp_path / "checkpoints")
     params = params_with(epochs=1)
-    assert train(params.train, "objective1", files, tmp_path, pairs=params.pairs) == "finished"
-    assert "params.train.epochs: 2 -> 1" in capsys.readouterr().err
-    assert json.loads((tmp_path / "run.json").read_text())["params"]["train"]["epochs"] == 1
+    assert run(params, files, tmp_path) == "finished"
+    assert "params.train.progressive.epochs: 2 -> 1" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run.json").read_text())["params"]["train"]["progressive"]["epochs"] == 1
 
 
 def test_results_of_other_code_stay_but_do_not_stand_in_for_a_new_run(
@@ -284,21 +290,22 @@ def test_results_of_other_code_stay_but_do_not_stand_in_for_a_new_run(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine, "hash_code", lambda: "newer code")
+    monkeypatch.setattr(engine, "hash_code", lambda recipe: "newer code")
     params = params_with()
-    assert train(params.train, "objective1", files, whole_run, pairs=params.pairs) == "finished"
+    assert run(params, files, whole_run) == "finished"
     assert "trained by another version of the code: --restart" in capsys.readouterr().err
     shutil.copytree(whole_run / "checkpoints", tmp_path / "checkpoints")
-    train(params.train, "objective1", files, tmp_path, pairs=params.pairs, time_limit=0.0)
+    run(params, files, tmp_path, time_limit=0.0)
     assert "training anew" in capsys.readouterr().err
     assert [path.name for path in list_checkpoints(tmp_path / "checkpoints")] == ["epoch00000-batch000001.safetensors"]
 
 
 def test_an_exploded_loss_stops_the_run_and_keeps_the_good_checkpoint(files: TrainFiles, tmp_path: Path) -> None:
     params = params_with(learning_rate=1.0, learning_rate_decay=0.0, epochs=30)
-    params = params.model_copy(update={"train": params.train.model_copy(update={"learning_rate": 1e30})})
-    with pytest.raises(TrainingError, match=r"objective1 exploded in epoch \d+, step \d: \w+ is .*learning_rate"):
-        train(params.train, "objective1", files, tmp_path, pairs=params.pairs)
+    block = params.train.progressive.model_copy(update={"learning_rate": 1e30})
+    params = params.model_copy(update={"train": params.train.model_copy(update={"progressive": block})})
+    with pytest.raises(TrainingError, match=r"progressive1 exploded in epoch \d+, step \d: \w+ is .*learning_rate"):
+        run(params, files, tmp_path)
     for path in list_checkpoints(tmp_path / "checkpoints"):
         tensors = load_checkpoint(path).tensors
         assert all(tensor.isfinite().all() for name, tensor in tensors.items() if name.startswith("terms"))
@@ -307,26 +314,27 @@ def test_an_exploded_loss_stops_the_run_and_keeps_the_good_checkpoint(files: Tra
 def test_two_processes_do_not_train_in_one_folder(files: TrainFiles, tmp_path: Path) -> None:
     params = params_with()
     with only_one(tmp_path), pytest.raises(TrainingError, match="another process trains in"):
-        train(params.train, "objective1", files, tmp_path, pairs=params.pairs)
+        run(params, files, tmp_path)
 
 
 def test_losses_that_cannot_be_computed_are_left_out_and_recorded(
     files: TrainFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    choice = {"batch_size": 2, "face_adversarial": {"final": [0, 0, 1]}}
-    params = params_with(epochs=1, perceptual={"backbone": "vgg19"}, objective1=choice)
+    loss = {"final": [1, 1, 1]}
+    params = params_with({"perceptual": {"backbone": "vgg19"}}, epochs=1, objective1={"perceptual": loss})
     source = replace(files, landmarks=None, perceptual_missing="vgg19 is not to be had")
-    assert train(params.train, "objective1", source, tmp_path, pairs=params.pairs) == "finished"
+    assert run(params, source, tmp_path) == "finished"
     left_out = json.loads((tmp_path / "run.json").read_text())["losses_left_out"]
-    assert left_out["perceptual"] == "vgg19 is not to be had"
-    for name in ("attention", "face_adversarial"):
-        assert "no image of the training part has landmarks" in left_out[name]
+    assert left_out == {
+        "perceptual": "vgg19 is not to be had",
+        "attention": "no image of the training part has landmarks",
+    }
     assert "without the perceptual loss: vgg19 is not to be had" in capsys.readouterr().err
 
 
 def test_training_without_a_validation_part_works(files: TrainFiles, tmp_path: Path) -> None:
-    params = params_with(epochs=1, degradation="fixed", flip=False, shift=0)
-    assert train(params.train, "objective1", replace(files, validation=None), tmp_path) == "finished"
+    params = params_with(epochs=1, degradation="fixed", flip=False)
+    assert run(params, replace(files, validation=None), tmp_path) == "finished"
     row = next(csv.DictReader((tmp_path / "history.csv").open()))
     assert row["psnr"] == ""
 
@@ -334,7 +342,7 @@ def test_training_without_a_validation_part_works(files: TrainFiles, tmp_path: P
 def test_too_few_images_for_a_batch_are_refused(files: TrainFiles, tmp_path: Path) -> None:
     params = params_with(objective1={"batch_size": 6})
     with pytest.raises(ParameterError, match="5 images, fewer than one batch of 6"):
-        train(params.train, "objective1", files, tmp_path, pairs=params.pairs)
+        run(params, files, tmp_path)
 
 
 def test_precisions_are_compared_on_the_pipelines_files(
@@ -360,12 +368,13 @@ def test_precisions_are_compared_on_the_pipelines_files(
     assert "bf16, mean of 1: psnr" in capsys.readouterr().out
 
 
-def test_learning_rate_falls_linearly_over_the_last_share_of_the_run() -> None:
-    params = params_with(epochs=10, learning_rate=0.01, learning_rate_decay=0.4).train
-    rates = [learning_rate_at(params, epoch) for epoch in (0, 6, 7, 8, 9, 9.9)]
-    np.testing.assert_allclose(rates, [0.01, 0.01, 0.0075, 0.005, 0.0025, 0.00025])
-    constant = params_with(learning_rate=0.01, learning_rate_decay=0.0).train
-    assert learning_rate_at(constant, 1.9) == 0.01
+def test_a_file_to_begin_with_is_refused_by_a_recipe_that_begins_with_random_weights(
+    files: TrainFiles, whole_run: Path, tmp_path: Path
+) -> None:
+    params = params_with()
+    source = replace(files, begin=whole_run / "generator.safetensors")
+    with pytest.raises(ParameterError, match="progressive1 begins with random weights: leave --begin out"):
+        run(params, source, tmp_path)
 
 
 def test_switches_of_the_numeric_policy_come_back() -> None:
@@ -400,7 +409,7 @@ def test_a_run_of_two_processes_goes_on_with_one_and_ends_as_one_alone_does(
         found = [path.name for path in list_checkpoints(tmp_path / "checkpoints")][-1]
         assert found == ("epoch00000-batch000001.safetensors", "epoch00001-batch000000.safetensors")[batches - 1]
     params = params_with()
-    assert train(params.train, "objective1", files, tmp_path, pairs=params.pairs) == "finished"
+    assert run(params, files, tmp_path) == "finished"
     ours, theirs = (list(csv.DictReader((folder / "history.csv").open())) for folder in (tmp_path, whole_run))
     for row, other in zip(ours, theirs, strict=True):
         for name in ("pixel", "adversarial", "penalty", "gradient_norm_generator", "psnr", "ssim"):

@@ -34,8 +34,8 @@ def test_of_the_last_checkpoint_it_is_the_generator_of_the_run(
 
 
 def test_of_an_unfinished_run_it_restores_already(files: TrainFiles, tmp_path: Path) -> None:  # noqa: F811
-    params = params_with(shift=0, degradation="fixed")
-    assert train(params.train, "objective1", files, tmp_path / "model", time_limit=0) == "time"
+    params = params_with(degradation="fixed")
+    assert train(params.train, "progressive", "objective1", files, tmp_path / "model", time_limit=0) == "time"
     output = tmp_path / "half.safetensors"
     position = write_snapshot(tmp_path / "model", files.train, output, half=True, device=CPU)
     assert position == "epoch 0 of 2, batch 1"

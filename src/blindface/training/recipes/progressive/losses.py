@@ -1,41 +1,42 @@
-"""Which losses a run can use, and why not the others."""
+"""Which losses a training can use, and why not the others."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass, field
 
-import torch
-
-from blindface.losses import PerceptualLoss
-from blindface.params.training import ObjectiveParams, TrainParams, WeightParams
-from blindface.training.recipes.progressive.steps import Losses
+from blindface.losses import AttentionLoss, GradientPenalty, PerceptualLoss, PixelLoss
+from blindface.params.progressive import ObjectiveParams, ProgressiveParams, WeightParams
+from blindface.training.recipes.base import Setup
 
 
-def choose_losses(
-    params: TrainParams,
-    choice: ObjectiveParams,
-    weight_file: Path | None,
-    missing: str | None,
-    faces: int,
-    device: torch.device,
-) -> tuple[ObjectiveParams, Losses, dict[str, str]]:
+@dataclass(frozen=True)
+class Losses:
+    """The loss objects and the discriminator's constraints. perceptual: None if its weights are all zero."""
+
+    perceptual: PerceptualLoss | None
+    penalty: float = 10.0
+    drift: float = 0.001
+    pixel: PixelLoss = field(default_factory=PixelLoss)
+    attention: AttentionLoss = field(default_factory=AttentionLoss)
+    gradient_penalty: GradientPenalty = field(default_factory=GradientPenalty)
+
+
+def choose_losses(setup: Setup, params: ProgressiveParams) -> tuple[ObjectiveParams, Losses, dict[str, str]]:
     """The objective with the weights of what cannot be computed set to zero, the loss objects, and the reasons by loss.
 
-    weight_file: of the perceptual backbone, or None and why it is `missing`; faces: images with landmarks.
+    On the meta device, where nothing is computed, the perceptual loss needs no weight file.
     """
     left_out: dict[str, str] = {}
     perceptual = None
-    backbone = params.perceptual.backbone
-    if any(choice.perceptual.final):
-        if backbone == "none":
+    objective, chosen = params.of(setup.objective), setup.params.perceptual
+    if any(objective.perceptual.final):
+        if chosen.backbone == "none":
             left_out["perceptual"] = "train.perceptual.backbone is none"
-        elif weight_file is None:
-            left_out["perceptual"] = missing or f"the weights of {backbone} were not given"
+        elif setup.perceptual is None and setup.device.type != "meta":
+            left_out["perceptual"] = setup.perceptual_missing or f"the weights of {chosen.backbone} were not given"
         else:
-            perceptual = PerceptualLoss(backbone, params.perceptual.layers, weight_file).to(device)
-    if any(choice.attention.final) and faces == 0:
+            perceptual = PerceptualLoss(chosen.backbone, chosen.layers, setup.perceptual).to(setup.device)
+    if any(objective.attention.final) and setup.faces == 0:
         left_out["attention"] = "no image of the training part has landmarks"
-    if any(choice.face_adversarial.final) and faces == 0:
-        left_out["face_adversarial"] = "no image of the training part has landmarks"
-    usable = choice.model_copy(update={name: WeightParams() for name in left_out})
+    usable = objective.model_copy(update={name: WeightParams() for name in left_out})
     return usable, Losses(perceptual, params.penalty.gradient, params.penalty.drift), left_out

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from blindface.params.training import ObjectiveParams, WeightParams
+from collections.abc import Mapping
+
+from blindface.params.progressive import LOSSES, ObjectiveParams, WeightParams
 
 STEPS = (1, 2, 3)
-TERMS = ("adversarial", "pixel", "perceptual", "attention", "face_adversarial")
-"""The generator's losses, in the order of their weights; an objective's parameters have a block for each."""
-
-FACES = TERMS.index("face_adversarial")
-
-StepWeights = tuple[tuple[float, ...], ...]
-"""For steps 1, 2, 3 the weights of TERMS."""
+StepWeights = tuple[Mapping[str, float], ...]
+"""For steps 1, 2, 3 the weight of each loss by name."""
 
 
 def weight_at(weight: WeightParams, step: int, epoch: float) -> float:
@@ -28,7 +25,7 @@ def weight_at(weight: WeightParams, step: int, epoch: float) -> float:
 
 def weights_at(objective: ObjectiveParams, epoch: float) -> StepWeights:
     """The weights of all losses at all steps at an epoch (from 0, with fractions)."""
-    return tuple(tuple(weight_at(getattr(objective, name), step, epoch) for name in TERMS) for step in STEPS)
+    return tuple({name: weight_at(getattr(objective, name), step, epoch) for name in LOSSES} for step in STEPS)
 
 
 def final_weights(objective: ObjectiveParams) -> StepWeights:
