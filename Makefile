@@ -3,6 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(BIN):$(PATH)
 READY := $(VENV)/ready
 STORE ?= build/tiny/mlflow.db
@@ -10,7 +11,7 @@ PORT ?= 5000
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 SNAKEMAKE := snakemake --cores $(CORES)
 
-.PHONY: help environment report subset full test lint format readme schema dvc lock ui clean
+.PHONY: help environment pyiqa report subset full test lint format readme schema dvc lock ui clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,9 +22,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "blindface needs Python 3.11: set PYTHON=/path/to/python3.11 and run make again"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(PIP) -r requirements.lock
+	@# face-alignment brings the build of OpenCV that wants libGL; the one that does not is put over it.
+	$(PIP) --no-deps --force-reinstall "$$(grep '^opencv-python-headless==' requirements.lock)"
+	$(PIP) --no-deps --editable .
 	@touch $@
+
+pyiqa: $(READY) ## pyiqa's metrics too (non-commercial licence), to compare ours with; no stage needs them
+	$(PIP) -r requirements-pyiqa.lock
 
 report: $(READY) ## the tiny experiment on rendered faces: table and page in build/tiny/reports, minutes on a CPU
 	@$(SNAKEMAKE) --directory build/tiny --configfile config/tiny.yaml
@@ -44,6 +50,7 @@ lint: $(READY) ## style, types and format of everything
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-cache --no-logo
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 	python workflow/dvc_stages.py --check
@@ -62,9 +69,8 @@ schema: $(READY) ## write the JSON schema of the parameters anew
 dvc: $(READY) ## write dvc.yaml anew from the rules
 	python workflow/dvc_stages.py
 
-lock: ## write requirements.lock from the current environment
-	(echo "# Exact versions that resolve together on Python 3.11; made by 'make lock', used by 'make environment'."; \
-	 $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | sort -f) > requirements.lock
+lock: ## write requirements.lock and requirements-pyiqa.lock from the current environment
+	$(BIN)/python workflow/write_locks.py
 
 ui: $(READY) ## MLflow's page of the tiny runs, for this machine alone; STORE=mlflow.db for the full experiment's
 	@test -f $(STORE) || { echo "there are no runs in $(STORE): make report first, or give STORE=path/to/mlflow.db"; exit 2; }

@@ -45,7 +45,7 @@ from blindface.metrics.lpips_distance import Lpips
 from blindface.metrics.ms_ssim import combined, scales
 from blindface.metrics.niqe import PristineModel, niqe
 from blindface.metrics.psnr import psnr
-from blindface.metrics.reference import PyiqaMetric
+from blindface.metrics.pyiqa_metric import PyiqaMetric
 from blindface.metrics.ssim import ssim, ssim_y
 from blindface.params import load_params
 

@@ -25,7 +25,7 @@ import torch
 from variants import PLAIN, VARIANTS, add_choices, prepare, read_choices
 
 from blindface.params import Objective, RecipeName, TrainParams
-from blindface.training.monitor.plan import count_work, without_values
+from blindface.training.monitor.work import count_work, without_values
 
 DATA_SHEET = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """Dense bfloat16 operations per second, NVIDIA's data sheets (SXM)."""

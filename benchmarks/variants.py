@@ -6,8 +6,10 @@ Images are random, and so are the weights of the perceptual backbone: what they 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,8 +24,9 @@ from blindface.losses.vgg import random_weights
 from blindface.params import RECIPES, Objective, RecipeName, TrainParams, load_params
 from blindface.training.data import Batch
 from blindface.training.distributed.processes import ALONE, Processes
-from blindface.training.monitor.plan import meta_batch, without_values
+from blindface.training.monitor.work import meta_batch, without_values
 from blindface.training.recipes import Setup, make_recipe
+from blindface.training.recipes.gan.recipe import Gan
 from blindface.training.recipes.progressive.losses import Losses
 from blindface.training.recipes.progressive.recipe import Progressive
 from blindface.training.recipes.progressive.schedule import STEPS, StepWeights, final_weights
@@ -38,7 +41,10 @@ VARIANTS: dict[str, tuple[Precision, bool, bool, bool]] = {
 }
 """Precision, compiled, deterministic and recorded as one graph or not."""
 PLAIN = "fp32 plain loop"
-"""Of the recipe `progressive` the method as one writes it first; of another its own update, in float32 and eager."""
+"""The method as one writes it first, eager and in float32: of `progressive` a loop of its own, of `gan` the penalties
+by a double backward, of `mean` and `flow`, where there is nothing else to write, their own update."""
+PLAIN_BF16 = "bf16 plain loop"
+"""The same under autocast to bfloat16, of the recipes but `progressive`; see `benchmarks/recipes.py`."""
 
 
 def add_choices(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +59,14 @@ def read_choices(options: argparse.Namespace) -> tuple[TrainParams, RecipeName, 
     """The parameters of training by the files of `--params` or else the defaults, the recipe and the objective."""
     params = list(options.params)
     if options.tiny:
-        params.append('{"train": {"progressive": {"generator_channels": 8, "discriminator_channels": 4}}}')
+        narrow = {"channels": [4, 8, 8, 8], "blocks": [1, 1, 1, 1], "batch_size": 2}
+        train = {
+            "progressive": {"generator_channels": 8, "discriminator_channels": 4},
+            "mean": narrow,
+            "gan": {"discriminator_channels": [8, 8], "batch_size": 2},
+            "flow": narrow,
+        }
+        params.append(json.dumps({"train": train}))
     return load_params(params).train, options.recipe, options.objective
 
 
@@ -128,7 +141,9 @@ def prepare(
     batch_size: of this process; processes: those that train together, ours alone (`benchmarks/scaling.py`).
     """
     torch.manual_seed(0)
-    precision, compiled, deterministic, recorded = VARIANTS.get(name, ("fp32", False, False, False))
+    precision, compiled, deterministic, recorded = VARIANTS.get(
+        name, ("bf16" if name == PLAIN_BF16 else "fp32", False, False, False)
+    )
     set_policy(precision, deterministic)
     shapes = meta_batch(without_values(params, recipe, objective), batch_size)
     params = params.model_copy(update={"precision": precision, "compile": compiled, "deterministic": deterministic})
@@ -140,6 +155,9 @@ def prepare(
     made.schedule(math.inf)
     if name == PLAIN and isinstance(made, Progressive):
         return _plain(made, random_batch(shapes, device, torch.contiguous_format))
+    if name in (PLAIN, PLAIN_BF16) and isinstance(made, Gan):
+        judge = partial(judge_by_autograd, made.discriminator)
+        made.discriminator.judge = judge  # type: ignore[method-assign]
     batch = random_batch(shapes, device, torch.channels_last)
     updates = RecordedUpdates(made) if recorded and device.type == "cuda" else None
 
@@ -151,6 +169,14 @@ def prepare(
         made.after_update()
 
     return once
+
+
+def judge_by_autograd(discriminator: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """`ResidualDiscriminator.judge` by PyTorch's backward pass, whose derivative is a double backward."""
+    images = images.detach().requires_grad_()
+    scores = discriminator(images)
+    (gradients,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    return scores, gradients
 
 
 def _plain(made: Progressive, batch: Batch) -> Callable[[], None]:

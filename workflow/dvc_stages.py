@@ -34,7 +34,7 @@ STAGES = {
     "check": ("check_data",),
     "train": ("train",),
     "attributes": ("fetch_attributes",),
-    "report": ("restore_steps", "measure_subgroups", "write_report"),
+    "report": ("restore_steps", "restore_spread", "measure_memorisation", "measure_subgroups", "write_report"),
 }
 """Which rules make up a stage; every other rule belongs to `evaluate`."""
 DESCRIPTIONS = {

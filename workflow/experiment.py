@@ -56,6 +56,7 @@ class Experiment:
         self.source = self.root / "src"
         # By the value of `code`, the files behind it: dvc.yaml names them.
         self.code_files: dict[str, tuple[Path, ...]] = {}
+        self.codes: dict[tuple[str, str | None, str | None], str] = {}
         try:
             self.values = validate(config, "parameters").model_dump(mode="json")
         except BlindfaceError as error:
@@ -83,8 +84,18 @@ class Experiment:
         os.environ["BLINDFACE_TRACK"] = self.slice("track")
 
     def folder_state(self) -> str:
-        """What changes when the folder of photographs does; empty for other sources."""
-        return folder_state(self.values["fetch"]["folder"]) if self.values["fetch"]["source"] == "folder" else ""
+        """What changes when the folder of photographs does; empty for other sources. A missing one is said at once."""
+        if self.values["fetch"]["source"] != "folder":
+            return ""
+        from blindface.photographs.folder import check_folder
+
+        folder = Path(self.values["fetch"]["folder"])
+        try:
+            check_folder(folder)
+        except BlindfaceError as error:
+            print(f"blindface: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+        return folder_state(str(folder))
 
     def external_state(self, method: str) -> str:
         """What changes when the folder that an external method restored does."""
@@ -181,9 +192,11 @@ class Experiment:
         way: the module by which a method restores, which its declaration names. A value and no input files: Snakemake
         would compare those by their place and with every comment.
         """
-        text = f"{way or command} {digest_code(command, recipe, self.source, way)[:16]}"
-        self.code_files[text] = deciding_files(command, recipe, self.source, way)
-        return text
+        if (command, recipe, way) not in self.codes:
+            text = f"{way or command} {digest_code(command, recipe, self.source, way)[:16]}"
+            self.codes[command, recipe, way] = text
+            self.code_files[text] = deciding_files(command, recipe, self.source, way)
+        return self.codes[command, recipe, way]
 
     def restore_code(self, method: str) -> str:
         """The code that restores by one method: another way's module leaves it alone."""
@@ -201,9 +214,9 @@ def as_json(values: Mapping[str, Any]) -> str:
 
 def folder_state(folder: str) -> str:
     """A hash of the names, sizes and times of a folder's images."""
-    from blindface.photographs import sources
+    from blindface.photographs import folder as photographs
 
-    return sources.folder_state(Path(folder))
+    return photographs.folder_state(Path(folder))
 
 
 def training_of(model: str) -> tuple[RecipeName, Objective]:

@@ -11,7 +11,6 @@ The output is a JSON file with the counts that a report shows:
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ from blindface.base.randomness import derive_seed
 from blindface.degradation import Degrader
 from blindface.landmarks.table import HALF, read_landmarks
 from blindface.params.data import OBJECTIVES, PARTS, DegradationParams, Objective, PairsParams, Part, SplitParams
+from blindface.photographs.archive import is_harmless, read_skipped
 from blindface.split import read_split, split_photographs
 
 SAMPLE = 16
@@ -202,11 +202,7 @@ def _sorted_unique(path: Path, ids: Iterable[str], remedy: str) -> None:
 
 
 def _count_skipped(path: Path) -> int:
-    try:
-        with open(path, newline="") as file:
-            return sum(1 for _ in csv.DictReader(file))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: make it with 'blindface targets'") from error
+    return sum(not is_harmless(reason) for _, reason in read_skipped(path))
 
 
 def _fail(path: Path, reason: str, remedy: str) -> NoReturn:

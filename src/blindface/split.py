@@ -17,7 +17,9 @@ from pathlib import Path
 from blindface.base.errors import InputError
 from blindface.base.files import write_text
 from blindface.base.image_table import read_table
+from blindface.base.progress import say
 from blindface.base.randomness import derive_seed
+from blindface.base.tables import read_rows
 from blindface.params.data import PARTS, Part, SplitParams
 
 OfficialLists = tuple[Path, Path]
@@ -39,7 +41,13 @@ def make_split(
     writer.writerow(["id", "part"])
     writer.writerows(sorted(parts.items()))
     write_text(output, text.getvalue())
-    return {part: sum(value == part for value in parts.values()) for part in PARTS}
+    counts: dict[str, int] = {part: sum(value == part for value in parts.values()) for part in PARTS}
+    if counts["train"] < counts["validation"]:
+        say(
+            f"blindface: only {counts['train']} of {len(people)} photographs train, fewer than the "
+            f"{counts['validation']} that validate: lower split.validation ({params.validation}) or add photographs"
+        )
+    return counts
 
 
 def split_photographs(
@@ -140,16 +148,10 @@ def _refuse_empty(train: Sequence[str], test: Sequence[str], params: SplitParams
 
 def read_split(path: Path) -> dict[str, Part]:
     """The part of each photograph in a split file, in the order of the file. Errors: InputError."""
-    try:
-        with open(path, newline="") as file:
-            rows = list(csv.reader(file))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing: make it with 'blindface split'") from error
-    if not rows or rows[0] != ["id", "part"]:
-        raise InputError(f"{path} is not a split: its first line must be 'id,part'; make it with 'blindface split'")
+    rows = read_rows(path, ("id", "part"), "make it with 'blindface split'")
     result: dict[str, Part] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != 2 or row[1] not in PARTS:
+    for number, row in enumerate(rows, start=2):
+        if row[1] not in PARTS:
             raise InputError(f"{path}, line {number}: expected an image id and one of {', '.join(PARTS)}, got {row}")
         if row[0] in result:
             raise InputError(f"{path}, line {number}: {row[0]} stands there twice; make the split again")

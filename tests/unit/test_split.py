@@ -169,3 +169,11 @@ def test_the_official_lists_of_lfw_are_read(mirror: Path) -> None:
     train, test = (read_people(mirror / "lfw" / name) for name in ("peopleDevTrain.txt", "peopleDevTest.txt"))
     assert (len(train), len(test)) == (4038, 1711)
     assert not train & test
+
+
+def test_few_photographs_that_train_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [f"p{number:03d}" for number in range(325)]
+    with ImageTableWriter(tmp_path / "t.parquet", {"id": pa.string(), "person": pa.string()}, {}) as writer:
+        writer.append({"id": ids, "person": ids}, {})
+    assert make_split(tmp_path / "t.parquet", SplitParams(), tmp_path / "s.csv")["train"] == 4
+    assert "only 4 of 325 photographs train" in capsys.readouterr().err

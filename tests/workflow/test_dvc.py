@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -176,6 +177,12 @@ def test_an_older_commit_comes_back_whole(laboratory):
     laboratory.dvc("checkout")
     nothing_to_do(laboratory)
     as_locked(laboratory)
+
+
+def test_the_command_that_the_page_shows_is_the_stage_s_own():
+    shown = re.findall(r"^> (snakemake .*)$", (ROOT / "docs/dvc.md").read_text(), re.MULTILINE)
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert shown == [stages["report"]["cmd"]]
 
 
 def test_dvc_yaml_is_what_the_graph_says():

@@ -34,6 +34,7 @@ def test_the_full_experiment_plans_without_a_network(tmp_path):
         "restore_steps": 2,
         "evaluate": 8,
         "fetch_attributes": 1,
+        "measure_memorisation": 1,
         "measure_subgroups": 1,
         "write_report": 1,
     }
@@ -177,6 +178,15 @@ def test_an_external_folder_is_a_row_and_a_changed_file_in_it_is_noticed(tmp_pat
     before = experiment.folder_state(str(folder))
     (folder / "a" / "a_0001.png").write_bytes(b"another")
     assert experiment.folder_state(str(folder)) != before
+
+
+def test_a_missing_folder_of_photographs_is_noticed_before_any_job(tmp_path):
+    where = "fetch={source: folder, folder: faces of mine}"
+    result = snakemake("--cores", "2", "-n", "data", "--config", where, directory=tmp_path, check=False)
+    said = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert f"{tmp_path}/faces of mine is no folder" in said
+    assert "Traceback" not in said
 
 
 def test_a_gpu_is_asked_for_only_where_it_is_of_use():

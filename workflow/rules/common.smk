@@ -16,6 +16,14 @@ EXTERNAL = EXPERIMENT.external
 METHODS = [*OWN, *EXTERNAL]
 # The models behind the rows.
 MODELS = EXPERIMENT.models(*OWN)
+LEARNED = [name for name in OWN if EXPERIMENT.models(name)]
+SAMPLED = EXPERIMENT.models(
+    *(
+        name
+        for name in OWN
+        if OWN[name].samples and EXPERIMENT.values["restore"]["flow"]["samples"]
+    )
+)
 STEPPED = EXPERIMENT.models(*(name for name in OWN if OWN[name].steps))
 
 

@@ -74,6 +74,7 @@ rule make_targets:
         slice=EXPERIMENT.slice(
             "fetch.target_size",
             "fetch.interpolation",
+            "fetch.person_level",
             "fetch.smallest_side",
             "fetch.skip_limit",
         ),

@@ -36,8 +36,10 @@ rule write_report:
         ),
         restored=expand("data/restored/{method}.parquet", method=METHODS),
         steps=expand("data/restored/{model}.steps.parquet", model=STEPPED),
+        spread=expand("data/restored/{model}.spread.parquet", model=SAMPLED),
         scores=expand(rules.evaluate.output.scores, method=METHODS),
         images=expand(rules.evaluate.output.images, method=METHODS),
+        memorisation=rules.measure_memorisation.output.memorisation,
         subgroups=rules.measure_subgroups.output.table,
         groups=rules.measure_subgroups.output.notes,
     output:
@@ -99,6 +101,7 @@ rule write_report:
         files=lambda wildcards, input: " ".join(
             [f"--pairs {o}=data/pairs/{o}/test.parquet" for o in OBJECTIVES]
             + [f"--steps {m}=data/restored/{m}.steps.parquet" for m in STEPPED]
+            + [f"--spread {m}=data/restored/{m}.spread.parquet" for m in SAMPLED]
             + [f"--models {m}=data/models/{m}" for m in MODELS]
             + [f"--restored {m}=data/restored/{m}.parquet" for m in METHODS]
             + [f"--scores {path}" for path in input.scores]
@@ -110,5 +113,5 @@ rule write_report:
         "Writing the report"
     shell:
         "blindface report --params {params.slice:q} --targets {input.targets} --split {input.split} {params.files}"
-        " --skipped {input.skipped} --subgroups {input.subgroups} --groups {input.groups}"
+        " --skipped {input.skipped} --memorisation {input.memorisation} --subgroups {input.subgroups} --groups {input.groups}"
         " --benchmarks logs/benchmarks --output reports 2>&1 | tee {log}"

@@ -110,3 +110,32 @@ rule restore_steps:
     shell:
         "blindface restore-steps --params {params.slice:q} --model {input.model} --pairs {input.pairs}"
         " --output {output.steps} 2>&1 | tee {log}"
+
+
+# What a flow makes up: the spread of its samples.
+rule restore_spread:
+    input:
+        pairs="data/pairs/objective{number}/test.parquet",
+        model="data/models/flow{number}/generator.safetensors",
+    output:
+        spread="data/restored/flow{number}.spread.parquet",
+    log:
+        "logs/restore_spread.flow{number}.log",
+    benchmark:
+        "logs/benchmarks/restore_spread.flow{number}.tsv"
+    conda:
+        "../envs/blindface.yaml"
+    resources:
+        mem_mb=memory,
+        runtime="1h",
+        gpu=EXPERIMENT.gpus("restore"),
+    params:
+        code=EXPERIMENT.code("restore-spread"),
+        slice=EXPERIMENT.slice(
+            "restore.weights", "restore.device", "restore.flow", "report.examples"
+        ),
+    message:
+        "Sampling a few examples of flow{wildcards.number}"
+    shell:
+        "blindface restore-spread --params {params.slice:q} --model {input.model} --pairs {input.pairs}"
+        " --output {output.spread} 2>&1 | tee {log}"

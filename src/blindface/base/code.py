@@ -84,6 +84,9 @@ def deciding_files(
             continue
         found[name] = path
         waiting += [(name, imported) for imported in _read_module(path, source).imports]
+    if recipe is not None:
+        # It only says which recipes there are: another one in the list is no other code of this one.
+        found.pop(RECIPES, None)
     files = set(found.values())
     return tuple(sorted(files | _named_data(files, source)))
 

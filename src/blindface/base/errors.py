@@ -22,6 +22,10 @@ class ExternalFileError(BlindfaceError):
     """A file of the registry cannot be had, or its bytes are not the registered ones."""
 
 
+class MetricUnavailableError(BlindfaceError):
+    """A metric cannot be computed here; it reads n/a with this sentence."""
+
+
 class DeviceError(BlindfaceError):
     """The device asked for is not there or too small."""
 

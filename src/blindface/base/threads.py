@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import cv2
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _lock = threading.Lock()
@@ -74,3 +75,31 @@ def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
                 yield item
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def in_order(work: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
+    """Yield `work(item)` in the order of the items, made by so many threads, each with one thread of PyTorch's.
+
+    One worker works in the calling thread, with all of PyTorch's threads. At most two items per worker are at hand.
+    An error is raised in its item's place.
+    """
+    if workers < 2:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="work", initializer=_one_torch_thread) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _one_torch_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)  # OpenMP keeps the number per thread

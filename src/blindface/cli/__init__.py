@@ -8,7 +8,7 @@ Importing a module here registers its commands; heavy libraries are imported ins
 from blindface.cli import params
 from blindface.cli import fetch, photographs, targets, weights, embedded
 from blindface.cli import split, pairs, export, calibrate, landmarks, check
-from blindface.cli import train, tracking, restore, external, evaluate, compare, attributes, subgroups
+from blindface.cli import train, tracking, restore, external, evaluate, memorisation, compare, attributes, subgroups
 from blindface.cli import report, difference, publish
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "external",
     "fetch",
     "landmarks",
+    "memorisation",
     "pairs",
     "params",
     "photographs",

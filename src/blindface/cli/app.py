@@ -64,6 +64,12 @@ def main() -> None:
         where = f" ({error.filename})" if error.filename else ""
         print(f"blindface: {error.strerror}{where}: free space or choose another place and run again", file=sys.stderr)
         sys.exit(2)
+    except ImportError as error:
+        if "libGL" not in str(error):
+            raise
+        remedy = "run make environment, or pip install --no-deps --force-reinstall opencv-python-headless"
+        print(f"blindface: this build of OpenCV wants libGL, which is not on this machine: {remedy}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print("blindface: interrupted; run the same command again to go on", file=sys.stderr)
         sys.exit(130)

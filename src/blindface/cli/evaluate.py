@@ -27,6 +27,9 @@ def evaluate_command(
     targets: TargetsOption,
     images: ImagesOption,
     output: NumbersOption,
+    pairs: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="The pairs whose blind images were restored: for consistency.")
+    ] = None,
     landmarks: LandmarksOption = None,
     weights: WeightsOption = None,
     model: Annotated[
@@ -43,6 +46,7 @@ def evaluate_command(
     import time
 
     from blindface.base.progress import say
+    from blindface.evaluation.failures import sentences
     from blindface.evaluation.stage import evaluate
     from blindface.external.weights import Weights
     from blindface.tracking import attach_scores
@@ -51,10 +55,23 @@ def evaluate_command(
     files = Weights.load(weights)
     choice = load_params(params, files.parameters)
     content = evaluate(
-        restored, targets, landmarks, files, choice.evaluate, method, images, output, network=choice.landmarks
+        restored,
+        targets,
+        landmarks,
+        files,
+        choice.evaluate,
+        method,
+        images,
+        output,
+        network=choice.landmarks,
+        pairs=pairs,
     )
     say(f"{method}: {content['images']} images measured in {time.monotonic() - start:.1f} s")
     for name, entry in content["metrics"].items():
         if entry["unavailable"]:
             say(f"  {name} n/a: {entry['unavailable']}")
+        elif entry["counted"] < content["images"]:
+            say(f"  {name} is of {entry['counted']} of {content['images']} images")
+    for sentence in sentences(content["failures"], content["images"]):
+        say(f"  note: {sentence}")
     attach_scores(output, model, choice.track)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -97,28 +97,30 @@ def score_folder_command(
             images,
             output,
             network=choice.landmarks,
+            pairs=pairs,
         )
     print("\n".join(lines(content)))
 
 
-def lines(content: dict[str, object]) -> list[str]:
-    """The numbers of a score file, one metric per line."""
+def lines(content: dict[str, Any]) -> list[str]:
+    """The numbers of a score file, one metric per line; of how many images where it is not of all; what looks odd."""
     from blindface.evaluation.catalogue import FRECHET_NAMES
+    from blindface.evaluation.failures import sentences
 
-    metrics = content["metrics"]
-    assert isinstance(metrics, dict)
+    images = content["images"]
     of_whom = f" of {content['objective']}" if content.get("objective") else ""
-    printed = [f"{content['method']}, {content['images']} images{of_whom}: over batches; per image [95 % interval]"]
-    for name, entry in metrics.items():
+    printed = [f"{content['method']}, {images} images{of_whom}: over batches; per image [95 % interval]"]
+    for name, entry in content["metrics"].items():
         if entry["unavailable"]:
-            printed.append(f"  {entry['label']:24s} n/a: {entry['unavailable']}")
+            printed.append(f"  {entry['label']:28s} n/a: {entry['unavailable']}")
             continue
         batch = "" if entry["batch_mean"] is None else f"{entry['batch_mean']:.4f}"
         batch += "" if entry["batch_std"] is None else f" ± {entry['batch_std']:.4f}"
         image = "" if entry["image_mean"] is None else f"{entry['image_mean']:.4f}"
         image += "" if entry["interval"] is None else " [{:.4f}, {:.4f}]".format(*entry["interval"])
-        printed.append(f"  {entry['label']:24s} {batch:22s} {image}".rstrip())
+        some = f"  of {entry['counted']} of {images} images" if entry["counted"] < images else ""
+        printed.append(f"  {entry['label']:28s} {batch:22s} {image}{some}".rstrip())
         if name in FRECHET_NAMES.values() and entry["counted"] < FEW:
             note = f"of {entry['counted']} images: the fewer, the larger; compare it at equal numbers only"
-            printed.append(f"  {'':24s} {note}")
-    return printed
+            printed.append(f"  {'':28s} {note}")
+    return printed + [f"  note: {sentence}" for sentence in sentences(content["failures"], images)]

@@ -81,3 +81,23 @@ def restore_steps_command(
 
     device = choose_device(choice.device)
     restore_steps(pairs, model, output, parameters.report.examples, choice.weights, device)
+
+
+@app.command("restore-spread")
+def restore_spread_command(
+    model: Annotated[Path, typer.Option(dir_okay=False, help="Generator file of a flow.")],
+    pairs: Pairs,
+    output: Annotated[Path, typer.Option(dir_okay=False, help="Packed file of the samples' mean and spread.")],
+    params: ParamsOption = [],
+) -> None:
+    """Keep what a flow makes up, over restore.flow.samples samples, in the first few images (report.examples).
+
+    Example: blindface restore-spread --model data/models/flow1/generator.safetensors
+    --pairs data/pairs/objective1/test.parquet --output data/restored/flow1.spread.parquet
+    """
+    parameters = load_params(params)
+    from blindface.base.device import choose_device
+    from blindface.restoration.stage import restore_spread
+
+    device = choose_device(parameters.restore.device)
+    restore_spread(pairs, model, output, parameters.report.examples, parameters.restore, device)

@@ -34,4 +34,10 @@ def weights_command(
 
     if stage not in (None, *STAGES):
         raise typer.BadParameter(f"{stage!r} is none of {', '.join(STAGES)}", param_hint="--stage")
-    write_manifest(load_params(params), output, Finder.from_environment(), stage)
+    choice = load_params(params)
+    if choice.evaluate.pyiqa and stage in (None, "evaluate"):
+        from blindface.metrics.pyiqa_metric import gather_files
+
+        write_manifest(choice, output, Finder.from_environment(), stage, gather_files)
+    else:
+        write_manifest(choice, output, Finder.from_environment(), stage)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from blindface.base.errors import InputError
+from blindface.base.errors import InputError, MetricUnavailableError
 from blindface.base.image_table import iterate_chosen, read_metadata, read_table
 from blindface.base.images import Image
 from blindface.degradation.draws import Drawn, noise_generator
@@ -35,11 +35,14 @@ class Observed:
 
     @classmethod
     def load(cls, path: Path, ids: Sequence[str]) -> Observed:
-        """Read the draws of these ids from a file of pairs. Errors: InputError for a file that does not hold them."""
+        """Read the draws of these ids from a file of pairs.
+
+        Errors: InputError if it lacks any; MetricUnavailableError if it does not say how its images were degraded.
+        """
         metadata, table = read_metadata(path), read_table(path).set_index("id", drop=False)
         objective = metadata.get("objective")
-        if objective not in OBJECTIVES or "parameters" not in metadata:
-            raise InputError(f"{path} is no file of pairs: give the one that `blindface pairs` wrote")
+        if objective not in OBJECTIVES or "parameters" not in metadata or not {*Drawn.__slots__} <= set(table.columns):
+            raise MetricUnavailableError(f"{Path(path).name} does not say how its images were degraded")
         missing = sorted(set(ids) - set(table.index))
         if missing:
             raise InputError(

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from blindface.base.errors import ExternalFileError
+from blindface.base.errors import ExternalFileError, MetricUnavailableError
 from blindface.base.images import Image
-from blindface.evaluation.catalogue import FRECHET_NAMES
+from blindface.evaluation.catalogue import below_name, pyiqa_name, set_names
+from blindface.evaluation.failures import flat_images
 from blindface.external.weights import Weights
 from blindface.landmarks.choices import WEIGHTS
 from blindface.metrics.high_frequency import high_frequency_error, high_frequency_ratio
@@ -48,16 +49,23 @@ class Faces:
         return Faces(self.points[rows], self.found[rows], None if self.boxes is None else self.boxes[rows])
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What one stack gives: values per image by metric, and the features of images and targets with a usable face."""
+
+    values: dict[str, Part]
+    features: tuple[Part, Part] | None = None
+
+
 @dataclass
 class Meters:
-    """Measures stacks of image pairs; Fréchet features are kept until `features` is asked for."""
+    """Measures stacks of image pairs. Nothing is kept between stacks, so several threads may measure at once."""
 
     params: EvaluateParams
     device: torch.device
     unavailable: dict[str, str] = field(default_factory=dict)
     backbones: dict[str, str] = field(default_factory=dict)
     _loaded: dict[str, Any] = field(default_factory=dict, repr=False)
-    _features: list[tuple[Part, Part]] = field(default_factory=list, repr=False)
 
     @classmethod
     def load(
@@ -67,28 +75,34 @@ class Meters:
         device: torch.device,
         faces_known: bool,
         network: LandmarksParams | None = None,
+        threads: int | None = None,
     ) -> Meters:
-        """Load every backbone that the parameters ask for and that is there; network: what found the landmarks."""
+        """Load every backbone that the parameters ask for and that is there.
+
+        network: what found the landmarks; threads: of the face embedding.
+        """
         meters = cls(params, device)
         trunk = params.lpips
         meters._take(weights, TRUNK_FILES[trunk], [f"lpips_{trunk}"], lambda path: Lpips(trunk, path, device))
         meters._take(weights, "niqe", ["niqe"], PristineModel.load)
         if params.frechet == "inception":
-            meters._take(weights, "inception", ["fid"], lambda path: _inception(path, device))
-        meters._load_faces(weights, faces_known)
+            meters._take(weights, "inception", set_names(params), lambda path: _inception(path, device))
+        meters._load_faces(weights, faces_known, threads or torch.get_num_threads())
         meters._load_landmarks(weights, faces_known, network)
+        meters._load_pyiqa(weights)
         return meters
 
-    def _load_faces(self, weights: Weights, faces_known: bool) -> None:
-        of_features = [FRECHET_NAMES["mobilefacenet"]] if self.params.frechet == "mobilefacenet" else []
-        metrics = ["identity", *of_features]
+    def _load_faces(self, weights: Weights, faces_known: bool, threads: int) -> None:
+        of_features = set_names(self.params) if self.params.frechet == "mobilefacenet" else []
+        of_identity = ["identity", below_name(self.params)]
+        metrics = [*of_identity, *of_features]
         if self.params.identity == "none":
-            self.unavailable["identity"] = "evaluate.identity is none"
+            self.unavailable |= dict.fromkeys(of_identity, "evaluate.identity is none")
             metrics = of_features
         if not faces_known:
             self.unavailable.update(dict.fromkeys(metrics, NO_LANDMARKS))
         elif metrics:
-            self._take(weights, "mobilefacenet", metrics, lambda path: _embedder(path, self.device))
+            self._take(weights, "mobilefacenet", metrics, lambda path: _embedder(path, self.device, threads))
 
     def _load_landmarks(self, weights: Weights, faces_known: bool, network: LandmarksParams | None) -> None:
         if self.params.landmarks == "none":
@@ -104,6 +118,22 @@ class Meters:
             )
             return
         self.unavailable[LANDMARKS] = reason
+
+    def _load_pyiqa(self, weights: Weights) -> None:
+        from blindface.metrics.pyiqa_metric import load_metric
+
+        for name in self.params.pyiqa:
+            column = pyiqa_name(name)
+            try:
+                self._loaded[column] = load_metric(name, weights, column, self.device)
+                self.backbones |= {key: weights.entries[key]["sha256"] for key in weights.of(column)}
+            except MetricUnavailableError as error:
+                self.unavailable[column] = str(error)
+
+    def why_none(self, name: str) -> str:
+        """Why no image at all has a value of a metric that was measured."""
+        failure = getattr(self._loaded.get(name), "failure", None)
+        return f"no image has a value: {failure or 'no face was found, or the images have no contrast'}"
 
     @property
     def takes_boxes(self) -> bool:
@@ -123,11 +153,12 @@ class Meters:
             self.unavailable.update(dict.fromkeys(metrics, str(error)))
 
     @torch.inference_mode()
-    def measure(self, images: Image, targets: Image, faces: Faces | None) -> dict[str, Part]:
-        """One value per image and available metric, for uint8 stacks (N, H, W, 3); keeps the Fréchet features.
+    def measure(self, images: Image, targets: Image, faces: Faces | None) -> Measured:
+        """One value per image and available metric, for uint8 stacks (N, H, W, 3), and the features.
 
         Values are float64 (N,), tensors on the device or arrays; `joined` brings those of all stacks together.
         """
+        flat = flat_images(images)
         x = torch.from_numpy(np.array(images)).to(self.device)
         y = torch.from_numpy(np.array(targets)).to(self.device)
         error = mean_squared_error(x, y)
@@ -147,34 +178,41 @@ class Meters:
         if TRUNK_FILES[trunk] in self._loaded:
             found[f"lpips_{trunk}"] = self._loaded[TRUNK_FILES[trunk]](x, y)
         if "niqe" in self._loaded:
-            found["niqe"] = niqe(x, self._loaded["niqe"])
+            natural = niqe(x, self._loaded["niqe"])
+            found["niqe"] = torch.where(torch.from_numpy(flat).to(self.device), torch.nan, natural)
+        for name in self.params.pyiqa:
+            metric = self._loaded.get(pyiqa_name(name))
+            if metric is not None:
+                value = metric(x, y)
+                found[pyiqa_name(name)] = value if metric.full_reference else np.where(flat, np.nan, value)
+        features: tuple[Part, Part] | None = None
         if "inception" in self._loaded:
             network = self._loaded["inception"]
-            self._features.append((network.features(x), network.features(y)))
+            features = (network.features(x), network.features(y))
         if faces is not None:
-            found |= self._measure_faces(images, targets, faces)
-        return found
+            values, of_faces = self._measure_faces(images, targets, faces)
+            return Measured(found | values, of_faces or features)
+        return Measured(found, features)
 
-    def _measure_faces(self, images: Image, targets: Image, faces: Faces) -> dict[str, Part]:
+    def _measure_faces(
+        self, images: Image, targets: Image, faces: Faces
+    ) -> tuple[dict[str, Part], tuple[Part, Part] | None]:
         values: dict[str, Part] = {}
+        features: tuple[Part, Part] | None = None
         if "mobilefacenet" in self._loaded:
             embedder = self._loaded["mobilefacenet"]
             a, b = (embedder.embed(stack, faces.points, faces.found) for stack in (images, targets))
             if self.params.frechet == "mobilefacenet":
-                self._features.append((a[faces.found], b[faces.found]))
+                features = (a[faces.found], b[faces.found])
             if self.params.identity == "mobilefacenet":
-                values["identity"] = np.where(faces.found, cosine_similarity(a, b), np.nan)
+                same = np.where(faces.found, cosine_similarity(a, b), np.nan)
+                values["identity"] = same
+                below = np.where(np.isnan(same), np.nan, same < self.params.identity_threshold)
+                values[below_name(self.params)] = below
         if LANDMARKS in self._loaded and faces.boxes is not None:
             network = self._loaded[LANDMARKS]
             values[LANDMARKS] = measure_landmarks(network, images, faces.points, faces.boxes, faces.found)
-        return values
-
-    def features(self) -> tuple[Values, Values] | None:
-        """The Fréchet features of all measured images and of their targets, paired rows; None without a backbone."""
-        if not self._features:
-            return None
-        images, targets = (joined(side) for side in zip(*self._features, strict=True))
-        return images, targets
+        return values, features
 
 
 def joined(parts: Iterable[Part]) -> Values:
@@ -189,10 +227,10 @@ def _inception(path: Any, device: torch.device) -> Any:
     return Inception(path, device)
 
 
-def _embedder(path: Any, device: torch.device) -> Any:
+def _embedder(path: Any, device: torch.device, threads: int) -> Any:
     from blindface.evaluation.faces import FaceEmbedder
 
-    return FaceEmbedder(path, torch.get_num_threads(), device)
+    return FaceEmbedder(path, threads, device)
 
 
 def _landmark_network(path: Any, network: LandmarksParams, device: torch.device) -> Any:

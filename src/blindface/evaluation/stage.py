@@ -8,7 +8,10 @@
 | mse | 0 to 1, squared | mean squared error over RGB; from it the PSNR of any group of images |
 | psnr, ssim, ssim_y, ms_ssim, ms_ssim_4 | dB, 1 | fidelity to the target |
 | lpips_<trunk>, niqe, identity | 1 | perceived distance, naturalness, same person |
+| identity_below_<n> | 0 or 1 | whether the identity similarity is below the threshold (in hundredths) |
 | landmark_distance | inter-ocular distances | how far the 68 points are from the target's |
+| consistency | dB | how well the image, degraded again, agrees with its blind image |
+| pyiqa_<name> | the metric's | what `evaluate.pyiqa` asks for |
 | high_frequency_ratio, high_frequency_error | 1 | detail over the target's, and its distance from it in octaves |
 
 A metric whose weights are missing has no column; NaN is a value that an image does not have (no face found).
@@ -17,9 +20,11 @@ The JSON holds no time and no path: a rerun gives the same bytes.
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
@@ -27,19 +32,26 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
+from numpy.typing import NDArray
 
 from blindface.base.device import choose_device
-from blindface.base.errors import InputError
+from blindface.base.errors import InputError, MetricUnavailableError
 from blindface.base.files import write_json
 from blindface.base.image_table import ImageTableWriter, image_shape, iterate_images, read_metadata, read_table
 from blindface.base.images import Image
 from blindface.base.progress import track
-from blindface.evaluation.catalogue import Description, descriptions
-from blindface.evaluation.meters import Faces, Meters, Part, Values, joined
-from blindface.evaluation.statistics import bootstrap_mean, over_batches
+from blindface.base.threads import in_order, opencv_single_threaded
+from blindface.evaluation.catalogue import KERNEL_SCALE, Description, descriptions, set_names
+from blindface.evaluation.consistency import Observed
+from blindface.evaluation.failures import Failures
+from blindface.evaluation.meters import Faces, Measured, Meters, Values, joined
+from blindface.evaluation.statistics import bootstrap_mean, over_batches, people_of
 from blindface.external.weights import Weights
 from blindface.landmarks.table import read_landmarks, read_points
 from blindface.metrics.frechet import frechet_deviation, frechet_distance
+from blindface.metrics.kernel_distance import kernel_deviation, kernel_distance
+from blindface.metrics.precision_recall import NEIGHBOURS, precision_and_recall
 from blindface.metrics.psnr import CEILING
 from blindface.params import EvaluateParams, LandmarksParams
 
@@ -49,6 +61,28 @@ NORMAL = 1.96
 """Half the width of a normal 95 % interval, in standard errors."""
 DECIMALS = 6
 PACKAGES = ("blindface", "torch", "numpy", "scipy", "lpips", "pytorch-fid", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of one evaluation, of the same ids: image columns `image` and `target`."""
+
+    restored: Path
+    targets: Path
+    landmarks: Path | None = None
+
+
+@dataclass
+class Results:
+    """What was measured of all images, in the order of the file."""
+
+    ids: list[str]
+    people: NDArray[np.str_]
+    values: dict[str, Values]
+    features: tuple[Values, Values] | None
+    owners: NDArray[np.str_]
+    """Whose face each row of the features is."""
+    failures: Failures
 
 
 def evaluate(
@@ -61,32 +95,44 @@ def evaluate(
     images_out: Path,
     output: Path,
     network: LandmarksParams | None = None,
+    pairs: Path | None = None,
 ) -> dict[str, Any]:
     """Measure the images of `restored` (column image) against `targets` (column target) of the same ids.
 
-    network: what found the landmarks, which looks at the restored images too. Writes the table per image and the JSON,
-    and returns the JSON's content. Errors: InputError if the files do not fit each other; ExternalFileError if a weight
-    file that should be there is broken; DeviceError.
+    network: what found the landmarks, which looks at the restored images too; pairs: the pairs whose blind images were
+    restored. Writes the table per image and the JSON, and returns the JSON's content. Errors: InputError if the files
+    do not fit each other; ExternalFileError if a weight file that should be there is broken; DeviceError.
     """
+    inputs = Inputs(restored, targets, landmarks)
     ids = _checked_ids(restored, targets)
     device = choose_device(params.device)
-    meters = Meters.load(params, weights, device, landmarks is not None, network)
-    faces = None if landmarks is None else _read_faces(landmarks, ids, meters.takes_boxes)
-    values = _measure(restored, targets, faces, meters, STACK[device.type], len(ids))
-    columns = {"id": pa.string()} | dict.fromkeys(values, pa.float64())
-    made = read_metadata(restored)
+    # On a CPU stacks are measured side by side; a GPU is kept busy by one thread.
+    workers = torch.get_num_threads() if device.type == "cpu" else 1
+    threads = 1 if workers > 1 else None
+    meters = Meters.load(params, weights, device, landmarks is not None, network, threads)
+    observed: Observed | None = None
+    try:
+        observed = _observed(pairs, ids)
+    except MetricUnavailableError as error:
+        meters.unavailable["consistency"] = str(error)
+    results = _measure(inputs, ids, meters, observed, STACK[device.type], workers)
+    columns = {"id": pa.string()} | dict.fromkeys(results.values, pa.float64())
+    made = {} if pairs is None else {"objective": read_metadata(pairs).get("objective", "")}
+    made = {name: value for name, value in (made | read_metadata(restored)).items() if value}
     with ImageTableWriter(images_out, columns, metadata=_recorded(method, made, params, network)) as writer:
-        writer.append({"id": ids, **values}, {})
+        writer.append({"id": ids, **results.values}, {})
     content = {
         "method": method,
         "objective": made.get("objective"),
         "images": len(ids),
+        "people": len(set(results.people)),
         "batch_size": params.batch_size,
         "device": device.type,
         "chosen": json.loads(made.get("chosen", "null")),
-        "metrics": summarise(values, meters, params),
+        "failures": results.failures.found(ids),
+        "metrics": summarise(results, meters, params),
         "backbones": meters.backbones,
-        "versions": _versions(),
+        "versions": _versions(params),
     }
     write_json(output, content)
     return content
@@ -104,21 +150,25 @@ def _recorded(
     return {"method": method, **objective, "better": json.dumps(better), "parameters": json.dumps(parameters)}
 
 
-def summarise(values: dict[str, Values], meters: Meters, params: EvaluateParams) -> dict[str, dict[str, Any]]:
+def summarise(results: Results, meters: Meters, params: EvaluateParams) -> dict[str, dict[str, Any]]:
     """The report's numbers of every metric, in the order of the catalogue."""
+    of_sets = _of_features(results, params)
     metrics = {}
     for description in descriptions(params):
         name = description.name
         reason = meters.unavailable.get(name)
         numbers: dict[str, Any] = {}
         if reason is None and name == "psnr_batch":
-            numbers = _rounded(zip(("batch_mean", "batch_std"), _psnr_batches(values["mse"], params), strict=True))
-        elif reason is None and name in values:
-            numbers = _per_image(values[name], params)
+            numbers = _rounded(
+                zip(("batch_mean", "batch_std"), _psnr_batches(results.values["mse"], params), strict=True)
+            )
+            numbers["counted"] = len(results.ids)
+        elif reason is None and name in results.values:
+            numbers = _per_image(results.values[name], results.people, params)
             if numbers["image_mean"] is None:
-                reason = "no image has a value: no face was found, or the images have no contrast"
+                reason = meters.why_none(name)
         elif reason is None:
-            numbers, reason = _frechet(meters, params)
+            numbers, reason = of_sets[name]
         metrics[name] = _entry(description, numbers, reason)
     return metrics
 
@@ -137,9 +187,9 @@ def _psnr_batches(error: Values, params: EvaluateParams) -> tuple[float | None, 
     return over_batches(error, params.batch_size, of_batch)
 
 
-def _per_image(values: Values, params: EvaluateParams) -> dict[str, Any]:
+def _per_image(values: Values, people: NDArray[np.str_], params: EvaluateParams) -> dict[str, Any]:
     batch_mean, batch_std = over_batches(values, params.batch_size)
-    found = bootstrap_mean(values, params.bootstrap, params.seed)
+    found = bootstrap_mean(values, params.bootstrap, params.seed, people)
     interval = None if found is None or found.low is None or found.high is None else [found.low, found.high]
     numbers = {"batch_mean": batch_mean, "batch_std": batch_std, "image_mean": found and found.mean}
     return _rounded(numbers.items()) | {
@@ -148,37 +198,102 @@ def _per_image(values: Values, params: EvaluateParams) -> dict[str, Any]:
     }
 
 
-def _frechet(meters: Meters, params: EvaluateParams) -> tuple[dict[str, Any], str | None]:
-    """One value for the whole set, so there is no deviation over batches; the interval is the jackknife's."""
-    features = meters.features()
-    if features is None or len(features[0]) < 2:
-        return {}, "a Fréchet distance needs two images or more with a found face"
-    distance = frechet_distance(*features)
-    error = frechet_deviation(*features, seed=params.seed)
-    bounds = None if error is None else [max(distance - NORMAL * error, 0.0), distance + NORMAL * error]
+Numbers = tuple[dict[str, Any], str | None]
+"""The numbers of a metric, or why there are none."""
+
+
+def _of_features(results: Results, params: EvaluateParams) -> dict[str, Numbers]:
+    """The metrics of all features together: one value for the whole set, so no deviation over batches."""
+    names = set_names(params)
+    count = 0 if results.features is None else len(results.features[0])
+    if results.features is None or count < 2:
+        return dict.fromkeys(names, ({}, "a distance between sets needs two images or more with a found face"))
+    features, owners, seed = results.features, results.owners, params.seed
+    distance = frechet_distance(*features), frechet_deviation(*features, seed, owners)
+    kernel = tuple(
+        None if value is None else value * KERNEL_SCALE
+        for value in (kernel_distance(*features), kernel_deviation(*features, seed, owners))
+    )
+    found: dict[str, Numbers] = {
+        names[0]: (_of_set(count, *distance, lowest=0.0), None),
+        names[1]: (_of_set(count, *kernel), None),  # type: ignore[arg-type]
+    }
+    if count <= NEIGHBOURS:
+        few = f"a manifold of {NEIGHBOURS} neighbours needs {NEIGHBOURS + 1} images or more with a found face"
+        return found | dict.fromkeys(names[2:], ({}, few))
+    for name, inside in zip(names[2:], precision_and_recall(*features), strict=True):
+        share = bootstrap_mean(inside, params.bootstrap, seed, owners)
+        assert share is not None
+        bounds = None if share.low is None or share.high is None else [share.low, share.high]
+        found[name] = (_numbers_of_set(count, share.mean, bounds), None)
+    return found
+
+
+def _of_set(count: int, value: float, error: float | None, lowest: float = -np.inf) -> dict[str, Any]:
+    bounds = None if error is None else [max(value - NORMAL * error, lowest), value + NORMAL * error]
+    return _numbers_of_set(count, value, bounds)
+
+
+def _numbers_of_set(count: int, value: float, bounds: list[float] | None) -> dict[str, Any]:
     return {
-        "batch_mean": round(distance, DECIMALS),
+        "batch_mean": round(value, DECIMALS),
         "interval": bounds and [round(bound, DECIMALS) for bound in bounds],
-        "counted": len(features[0]),
-    }, None
+        "counted": count,
+    }
 
 
 def _rounded(items: Any) -> dict[str, float | None]:
     return {key: None if value is None else round(float(value), DECIMALS) for key, value in items}
 
 
+def _observed(pairs: Path | None, ids: list[str]) -> Observed:
+    if pairs is None:
+        raise MetricUnavailableError("it needs the pairs behind the images, and none were given: add --pairs")
+    return Observed.load(pairs, ids)
+
+
 def _measure(
-    restored: Path, targets: Path, faces: Faces | None, meters: Meters, stack: int, count: int
-) -> dict[str, Values]:
-    parts: list[dict[str, Part]] = []
-    done = 0
-    stacks = aligned(restored, targets, stack)
-    for _, images, wanted in track(stacks, "evaluating", total=-(-count // stack)):
-        rows = slice(done, done + len(images))
-        here = None if faces is None else faces.part(rows)
-        parts.append(meters.measure(images, wanted, here))
-        done += len(images)
-    return {name: joined(part[name] for part in parts) for name in parts[0]}
+    inputs: Inputs, ids: list[str], meters: Meters, observed: Observed | None, stack: int, workers: int
+) -> Results:
+    faces = None if inputs.landmarks is None else _read_faces(inputs.landmarks, ids, meters.takes_boxes)
+    blinds = itertools.repeat(None) if observed is None else observed.blind(stack)
+    stacks = zip(itertools.count(0, stack), aligned(inputs.restored, inputs.targets, stack), blinds, strict=False)
+
+    def work(item: tuple[int, tuple[list[str], Image, Image], Image | None]) -> tuple[Measured, Image, Image]:
+        first, (_, images, wanted), blind = item
+        here = None if faces is None else faces.part(slice(first, first + len(images)))
+        measured = meters.measure(images, wanted, here)
+        if observed is not None and blind is not None:
+            measured.values["consistency"] = observed.consistency(images, blind, first)
+        return measured, images, wanted
+
+    parts: list[Measured] = []
+    failures = Failures()
+    with opencv_single_threaded():
+        for measured, images, wanted in track(
+            in_order(work, stacks, workers), "evaluating", total=-(-len(ids) // stack)
+        ):
+            parts.append(measured)
+            failures.add(images, wanted)
+    features = [part.features for part in parts if part.features is not None]
+    people = _people(inputs.targets, ids)
+    of_faces = faces is not None and meters.params.frechet == "mobilefacenet"
+    return Results(
+        ids,
+        people,
+        {name: joined(part.values[name] for part in parts) for name in parts[0].values},
+        (joined(pair[0] for pair in features), joined(pair[1] for pair in features)) if features else None,
+        people[faces.found] if of_faces and faces is not None else people,
+        failures,
+    )
+
+
+def _people(targets: Path, ids: list[str]) -> NDArray[np.str_]:
+    """Whose photograph each image is: as the targets say, at the level of folders that was chosen, else by the id."""
+    table = read_table(targets)
+    if "person" not in table:
+        return people_of(ids)
+    return np.asarray(table.set_index("id")["person"].loc[ids].to_numpy(dtype=np.str_))
 
 
 def aligned(restored: Path, targets: Path, stack: int) -> Iterator[tuple[list[str], Image, Image]]:
@@ -228,9 +343,9 @@ def _read_faces(path: Path, ids: list[str], boxes: bool) -> Faces:
     return Faces(points.points_128, points.found, read_landmarks(path, ids)[1].box if boxes else None)
 
 
-def _versions() -> dict[str, str]:
+def _versions(params: EvaluateParams) -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *(["pyiqa"] if params.pyiqa else [])):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -53,8 +53,11 @@ def over_batches(
 
 
 def people_of(ids: Iterable[str]) -> NDArray[np.str_]:
-    """Whose photograph each image is, by its id: the folder that it is in; outside any folder it stands for itself."""
-    return np.array([str(name).rpartition("/")[0] or str(name) for name in ids], dtype=np.str_)
+    """Whose photograph each image is, by its id: its first folder, as `fetch.person_level` has it unless it is changed.
+
+    Outside any folder an image stands for itself.
+    """
+    return np.array([str(name).partition("/")[0] for name in ids], dtype=np.str_)
 
 
 def bootstrap_mean(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from blindface.base.errors import ExternalFileError
+from blindface.base.files import sha256_file
 from blindface.base.progress import say
 from blindface.external.registry import ExternalFile, Form, Registry, load_registry
 
@@ -68,6 +70,28 @@ class Finder:
             self._known[name] = found
             return found
         raise ExternalFileError(f"{name} ({file.purpose}) cannot be had: {'; '.join(tried)}; {remedy(file)}")
+
+    def loose(self, name: str) -> Path | None:
+        """A file of that base name, registered or not: in the mirror, our cache, or a cache of PyTorch's.
+
+        One that the registry knows by this name must be the registered one, and one whose name carries the first digits
+        of its hash, as PyTorch's do, must have them.
+        """
+        hub = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch") / "hub"
+        places = [self.cache / "weights", hub / "pyiqa", hub / "checkpoints", Path.home() / ".cache" / "pyiqa"]
+        found = [path for path in sorted(self.mirror.rglob(name)) if path.is_file()] if self.mirror else []
+        found += [place / name for place in places if (place / name).is_file()]
+        known = [form for _, form in self.registry.forms() if name in form.names]
+        return next((path for path in found if self._believed(path, known)), None)
+
+    @staticmethod
+    def _believed(path: Path, known: list[Form]) -> bool:
+        stamped = re.search(r"-([0-9a-f]{8,})\.", path.name)
+        wrong = known and all(form.objection(path) for form in known)
+        if wrong or (stamped and not sha256_file(path).startswith(stamped[1])):
+            say(f"blindface: {path} is not what its name says (its hash is another); looking further")
+            return False
+        return True
 
     def look(self, name: str) -> State:
         """Whether the file is at hand, without asking the network."""

@@ -43,6 +43,10 @@ class Weights:
             return f"the weights '{name}' are not in the manifest: run 'blindface weights' with these parameters"
         return entry.get("missing")
 
+    def of(self, owner: str) -> list[str]:
+        """The files of one owner, named `owner/file`, that are here."""
+        return [key for key, entry in self.entries.items() if key.startswith(f"{owner}/") and "file" in entry]
+
     def path(self, name: str) -> Path:
         """The file of that name; its hash is checked at the first call.
 

@@ -2,7 +2,7 @@
 
 from blindface.losses.adversarial import GradientPenalty, adversarial_loss, critic_loss, drift
 from blindface.losses.attention import AttentionLoss
-from blindface.losses.flow import flow_loss, flow_start, flow_state, follow_flow, stratified_times, time_grid
+from blindface.losses.flow import flow_loss, flow_state, stratified_times
 from blindface.losses.perceptual import PerceptualLoss
 from blindface.losses.pixel import PixelLoss
 from blindface.losses.relativistic import (
@@ -20,12 +20,9 @@ __all__ = [
     "critic_loss",
     "drift",
     "flow_loss",
-    "flow_start",
     "flow_state",
-    "follow_flow",
     "relativistic_discriminator_loss",
     "relativistic_generator_loss",
     "stratified_times",
-    "time_grid",
     "zero_centred_penalty",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -98,6 +99,11 @@ class Generator(nn.Module):
             if self.refinement is not None and index == STEPS - 1:
                 features = self.refinement(features, blind)
             images.append(self.to_rgb[index](features))
+        return images
+
+    def restore(self, blind: Tensor, ids: Sequence[str] = ()) -> list[Tensor]:
+        """The images of all steps; ids are not used, nothing is drawn."""
+        images: list[Tensor] = self(blind)
         return images
 
     def _encode(self, blind: Tensor) -> tuple[Tensor, list[Tensor]]:

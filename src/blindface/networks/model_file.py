@@ -1,7 +1,8 @@
 """The trained generator as a file: `generator.safetensors`, read without unpickling anything.
 
 Keys: `ema.*`, the moving average of the weights with batch statistics measured anew, and `raw.*`, the last weights.
-The header's one entry `blindface` is JSON: `arguments` (of the constructor), `objective`, and what the writer adds.
+The header's one entry `blindface` is JSON: `arguments` (of the constructor), `objective`, `recipe` (without it
+progressive), and what the writer adds.
 """
 
 from __future__ import annotations
@@ -19,10 +20,21 @@ from torch import Tensor
 
 from blindface.base.errors import InputError
 from blindface.base.files import atomic_path
+from blindface.networks.flow_restorer import FlowRestorer
 from blindface.networks.generator import Generator
+from blindface.networks.unet import RestorationUNet
 
 HEADER = "blindface"
 KINDS = ("ema", "raw")
+Restoring = Generator | RestorationUNet | FlowRestorer
+"""What restores: it has `input_size`, `arguments` and `restore(blind, ids)`, which gives the images of all steps."""
+NETWORKS: dict[str, type[Restoring]] = {
+    "progressive": Generator,
+    "mean": RestorationUNet,
+    "gan": RestorationUNet,
+    "flow": FlowRestorer,
+}
+"""The network of each recipe."""
 
 
 def save_generator(
@@ -60,8 +72,8 @@ def read_header(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def load_generator(path: Path, weights: str = "ema", device: torch.device | str = "cpu") -> Generator:
-    """The generator of a file in evaluation mode, float32, on `device`; half-precision files are widened.
+def load_generator(path: Path, weights: str = "ema", device: torch.device | str = "cpu") -> Restoring:
+    """The generator of a file, of any recipe, in evaluation mode, float32, on `device`; half precision is widened.
 
     weights: `ema` or `raw`. Errors: InputError if the file is missing, broken or does not hold such weights.
     """
@@ -69,7 +81,7 @@ def load_generator(path: Path, weights: str = "ema", device: torch.device | str 
     if weights not in KINDS:
         raise InputError(f"weights {weights!r} are unknown: choose ema or raw")
     try:
-        network = Generator(**header["arguments"])
+        network = NETWORKS[header.get("recipe", "progressive")](**header["arguments"])
         with safe_open(path, "pt", device="cpu") as file:
             names = [name for name in file.keys() if name.startswith(f"{weights}.")]  # noqa: SIM118
             state = {name.partition(".")[2]: file.get_tensor(name) for name in names}

@@ -33,6 +33,13 @@ class FetchParams(Block):
     target_size: int = setting(128, "Side of the targets.", unit="px", ge=128, le=128)
     interpolation: Interpolation = setting("area", "Interpolation from the photograph to the target.")
     smallest_side: int = setting(64, "Photographs with a shorter side are skipped.", unit="px", ge=1, le=4096)
+    person_level: int | None = setting(
+        1,
+        "Which folder of a photograph's path is the person, for split.by identity: 1 is the first below the folder "
+        "given, 2 the one in it; null: the folder the photograph is in.",
+        ge=1,
+        le=16,
+    )
     skip_limit: float = setting(0.01, "Largest share of skipped photographs that does not stop the run.", ge=0, le=1)
     missing: Literal["error", "skip"] = setting(
         "error", "A weight file that cannot be had stops the run (error) or makes what needs it read n/a (skip)."

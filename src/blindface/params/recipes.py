@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 from blindface.params.base import Block
 from blindface.params.data import OBJECTIVES, Objective
 
-RecipeName = Literal["progressive"]
-RECIPES: tuple[RecipeName, ...] = ("progressive",)
+RecipeName = Literal["progressive", "mean", "gan", "flow"]
+RECIPES: tuple[RecipeName, ...] = ("progressive", "mean", "gan", "flow")
 
 
 class RecipeParams(Block):

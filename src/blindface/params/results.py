@@ -5,13 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
 
+from blindface.base.pyiqa_table import objection
 from blindface.params.base import Block, PathText, setting
 from blindface.params.data import Interpolation, Objective
 from blindface.restoration.methods import optional_names, reserved_names
 
 Strength = Annotated[float, Field(ge=0, le=255)]
+PyiqaName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+-]{1,40}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -109,15 +111,37 @@ class EvaluateParams(Block):
     identity: Literal["mobilefacenet", "none"] = setting(
         "mobilefacenet", "Face embedding of the identity similarity; none: not measured."
     )
+    identity_threshold: float = setting(
+        0.3,
+        "Images of a lower identity similarity count as another face, as in NTIRE's face restoration challenge.",
+        ge=-1,
+        le=1,
+    )
     landmarks: Literal["same", "none"] = setting(
         "same",
         "Network of the landmark distance; same: that of landmarks.backend (2DFAN-4 takes about a second per image on "
         "a CPU); none: not measured.",
     )
+    pyiqa: tuple[PyiqaName, ...] = setting(
+        (),
+        "Further metrics of the package pyiqa (non-commercial use) by their names there, such as fsim, vif, piqe or "
+        "topiq_nr-face; one that needs weights takes them from the mirror or cache, never from the network.",
+    )
     batch_size: int = setting(32, "Images per batch; the paper's deviations are over batches.", ge=1, le=4096)
     bootstrap: int = setting(1000, "Resamples of the 95 % intervals of the per-image means.", ge=0, le=100_000)
     seed: int = setting(2024, "Seed of the resamples.", ge=0)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: the GPU where there is one.")
+
+    @field_validator("pyiqa")
+    @classmethod
+    def _pyiqa_has_them(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"the metric {twice} is there twice: name each once")
+        wrong = next((reason for reason in map(objection, names) if reason), None)
+        if wrong:
+            raise ValueError(wrong)
+        return names
 
 
 Bounds = Annotated[tuple[float, ...], Field(min_length=1, max_length=9)]
@@ -151,7 +175,7 @@ class SubgroupsParams(Block):
 class ReportParams(Block):
     """What the table and the page show."""
 
-    title: str = setting("Blind face restoration on LFW", "Title of the page.")
+    title: str | None = setting(None, "Title of the page; null: 'Blind face restoration on' what the photographs are.")
     examples: int = setting(8, "Number of example faces.", ge=1, le=64)
     seed: int = setting(2024, "Seed of the random examples.", ge=0)
 

@@ -8,6 +8,7 @@ from blindface.params.base import Block, setting
 from blindface.params.data import OBJECTIVES, Objective
 from blindface.params.progressive import ProgressiveParams
 from blindface.params.recipes import RECIPES, RecipeName, RecipeParams
+from blindface.params.unet import FlowTrainParams, GanParams, MeanParams
 
 
 class PerceptualParams(Block):
@@ -53,6 +54,9 @@ class TrainParams(Block):
         "LPIPS in the validation, by its small SqueezeNet trunk; it then judges which epoch is best. none: PSNR does.",
     )
     progressive: ProgressiveParams = setting(ProgressiveParams(), "The paper's progressive WGAN-GP.")
+    mean: MeanParams = setting(MeanParams(), "The posterior mean: a U-Net and the squared error.")
+    gan: GanParams = setting(GanParams(), "A relativistic GAN that begins with the posterior mean.")
+    flow: FlowTrainParams = setting(FlowTrainParams(), "A rectified flow from the posterior mean.")
 
     def of(self, recipe: RecipeName) -> RecipeParams:
         """The block of one recipe."""
@@ -62,11 +66,12 @@ class TrainParams(Block):
 def decisive(train: dict[str, Any], recipe: RecipeName, objective: Objective) -> dict[str, Any]:
     """Of `train` as plain values, what decides the weights of one model: shared keys and its recipe's block.
 
-    Left out: how it is carried out (EXECUTION), other recipes' blocks, the other objective's block in its own, and what
-    the recipe does not read. The rules' parameter slices and the identity of a run are both this.
+    Left out: how it is carried out (EXECUTION), blocks of recipes that it does not begin with, the other objective's
+    block in its own, and what the recipe does not read. The rules' parameter slices and the identity of a run are both
+    this.
     """
     block: type[RecipeParams] = TrainParams.model_fields[recipe].annotation  # type: ignore[assignment]
-    others = {"recipes", *EXECUTION, *RECIPES} - {recipe}
+    others = {"recipes", *EXECUTION, *RECIPES} - {recipe, block.begins_with}
     if not block.reads_perceptual:
         others.add("perceptual")
     result = {key: value for key, value in train.items() if key not in others}

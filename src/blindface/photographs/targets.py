@@ -12,7 +12,7 @@ import hashlib
 import io
 import os
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -28,7 +28,7 @@ from blindface.base.files import write_text
 from blindface.base.image_table import ROW_GROUP, ImageTableWriter
 from blindface.base.progress import say, track
 from blindface.params import FetchParams
-from blindface.photographs.archive import Photograph, list_photographs, open_tar
+from blindface.photographs.archive import LeftOut, Photograph, list_archive, open_tar
 from blindface.photographs.decode import Target, UnusableError, decode_target
 
 COLUMNS = {
@@ -55,8 +55,7 @@ def make_targets(archive: Path, params: FetchParams, output: Path, skipped: Path
     Errors: InputError if the archive is refused or broken, if it holds no photographs, or if more of them than
     params.skip_limit cannot be used.
     """
-    photographs = list_photographs(archive)
-    left_out: list[tuple[str, str]] = []
+    photographs, left_out = list_archive(archive)
     size = params.target_size
     versions = {"opencv": cv2.__version__, "numpy": np.__version__, "pillow": PIL.__version__}
     writer = ImageTableWriter(output, COLUMNS, {"target": (size, size, 3)}, versions)
@@ -66,18 +65,19 @@ def make_targets(archive: Path, params: FetchParams, output: Path, skipped: Path
         results = _decoded(tar, photographs, params, workers)
         for photograph, result in track(results, "Decoding photographs", len(photographs)):
             if isinstance(result, UnusableError):
-                left_out.append((photograph.id, str(result)))
+                left_out.append(LeftOut(photograph.id, str(result)))
                 continue
             group.append((photograph, result))
             if len(group) == ROW_GROUP:
-                _append(writer, group)
+                _append(writer, group, params.person_level)
                 group.clear()
         if group:
-            _append(writer, group)
-        _write_skipped(skipped, left_out)
-        _judge(archive, left_out, len(photographs), params.skip_limit)
-    if left_out:
-        say(f"blindface: {len(left_out)} of {len(photographs)} photographs are left out, the reasons are in {skipped}")
+            _append(writer, group, params.person_level)
+        _write_skipped(skipped, sorted(left_out))
+        failed = [entry for entry in left_out if not entry.harmless]
+        _judge(archive, failed, writer.rows + len(failed), params.skip_limit)
+    _tell(left_out, failed, writer.rows, skipped)
+    _tell_people(photographs, params.person_level)
     return writer.rows
 
 
@@ -106,16 +106,16 @@ def _decoded(tar: BinaryIO, photographs: Sequence[Photograph], params: FetchPara
 def _decode(descriptor: int, photograph: Photograph, params: FetchParams) -> Target | UnusableError:
     content = os.pread(descriptor, photograph.size, photograph.offset)
     try:
-        return decode_target(content, params.target_size, params.interpolation, params.smallest_side)
+        return decode_target(content, params.target_size, params.interpolation, params.smallest_side, photograph.suffix)
     except UnusableError as reason:
         return reason
 
 
-def _append(writer: ImageTableWriter, group: Sequence[tuple[Photograph, Target]]) -> None:
+def _append(writer: ImageTableWriter, group: Sequence[tuple[Photograph, Target]], level: int | None) -> None:
     writer.append(
         {
             "id": [photograph.id for photograph, _ in group],
-            "person": [photograph.person for photograph, _ in group],
+            "person": [photograph.person(level) for photograph, _ in group],
             "source_width": [target.width for _, target in group],
             "source_height": [target.height for _, target in group],
             "crop_x": [target.x for _, target in group],
@@ -127,18 +127,36 @@ def _append(writer: ImageTableWriter, group: Sequence[tuple[Photograph, Target]]
     )
 
 
-def _write_skipped(path: Path, left_out: Sequence[tuple[str, str]]) -> None:
+def _write_skipped(path: Path, left_out: Sequence[LeftOut]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["id", "reason"])
-    writer.writerows(left_out)
+    writer.writerows((entry.name, entry.reason) for entry in left_out)
     write_text(path, text.getvalue())
 
 
-def _judge(archive: Path, left_out: Sequence[tuple[str, str]], total: int, limit: float) -> None:
-    if len(left_out) > limit * total or len(left_out) == total:
-        first = "; ".join(f"{name}: {reason}" for name, reason in left_out[:3])
+def _judge(archive: Path, failed: Sequence[LeftOut], total: int, limit: float) -> None:
+    if len(failed) > limit * total or len(failed) == total:
+        first = "; ".join(f"{entry.name}: {entry.reason}" for entry in failed[:3])
         raise InputError(
-            f"{len(left_out)} of the {total} photographs in {archive} cannot be used, more than fetch.skip_limit = "
+            f"{len(failed)} of the {total} photographs in {archive} cannot be used, more than fetch.skip_limit = "
             f"{limit:g} allows (first {first}): mend or remove them, or raise the limit"
         )
+
+
+def _tell(left_out: Sequence[LeftOut], failed: Sequence[LeftOut], used: int, skipped: Path) -> None:
+    if failed:
+        say(f"blindface: {len(failed)} of {used + len(failed)} photographs are left out, the reasons are in {skipped}")
+    if len(left_out) > len(failed):
+        kinds = Counter(entry.reason.partition(":")[0] for entry in left_out if entry.harmless)
+        parts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        say(f"blindface: also left alone, and listed there: {parts}")
+
+
+def _tell_people(photographs: Sequence[Photograph], level: int | None) -> None:
+    """Say which folder is the person, where there is more than one to choose from."""
+    depth = max(photograph.id.count("/") for photograph in photographs)
+    if depth > 1:
+        people = len({photograph.person(level) for photograph in photographs})
+        which = "the folder a photograph is in" if level is None else f"the folder of level {level}"
+        say(f"blindface: {people} people, as {which} of {depth} is taken for the person (fetch.person_level)")

@@ -82,7 +82,9 @@ def _results(found: Mapping[str, Any], blind: Mapping[str, Any]) -> list[list[st
             label = f"{metric['label']} {arrow(metric['better'])}"
             before = blind["metrics"].get(name, {}).get("batch_mean")
             interval = " to ".join(_number(bound) for bound in metric["interval"] or ())
-            rows.append([label, _number(before), _number(metric["batch_mean"]), interval])
+            counted, images = metric.get("counted", 0), found.get("images", 0)
+            some = f" (of {counted} of {images} images)" if 0 < counted < images else ""
+            rows.append([label, _number(before), _number(metric["batch_mean"]) + some, interval])
     return rows
 
 

@@ -6,7 +6,8 @@ index.html                      the page
 per_image.csv                   every metric of every test image by every method, see blindface.report.text.image_table
 figures/*.png, *.svg            see blindface.report.figures.files
 plots/differences.csv           method, base, metric, images, mean, low95, high95, verdict (paired, image by image)
-plots/metrics.csv               method, metric, label, batch_mean, batch_std, image_mean, low95, high95, unavailable
+plots/metrics.csv               method, metric, label, batch_mean, batch_std, image_mean, low95, high95, counted,
+                                images, unavailable
 plots/convergence_<model>.csv   the training history of a model
 plots/severity.csv              objective, method, parameter, metric, low, high, images, mean, low95, high95
 """
@@ -28,7 +29,14 @@ from blindface.report.text import facts
 from blindface.report.text.differences import difference_frame
 from blindface.report.text.groups import groups_text, read_groups
 from blindface.report.text.image_table import write_image_table
-from blindface.report.text.results import difference_table, other_protocol, per_image, same_protocol
+from blindface.report.text.results import (
+    difference_table,
+    memorisation_table,
+    of_sets,
+    other_protocol,
+    per_image,
+    same_protocol,
+)
 from blindface.report.text.summary import Findings, find_out, paragraph
 from blindface.report.text.table import Table
 
@@ -60,19 +68,23 @@ def metrics_values(material: Material) -> dict[str, dict[str, float | int]]:
         for metric in score.metrics.values():
             if metric.value is not None:
                 numbers[metric.name] = round(metric.value, 6)
+            if metric.partial:
+                numbers[f"{metric.name}_counted"] = metric.counted
         values[name] = numbers
     return values
 
 
 def metrics_text(material: Material, findings: Findings) -> str:
     """The content of metrics.md."""
-    lines = [f"# {material.params.report.title}", "", paragraph(material, findings.changes), ""]
+    lines = [f"# {material.title}", "", paragraph(material, findings.changes), ""]
     lines += [f"- {sentence}" for sentence in facts.caveats(material)]
     if material.scores:
         lines += _section("Beside the paper", f"{BESIDE} {PAPER}.", same_protocol(material))
         lines += _section("Other backbones than the paper's", OTHER, other_protocol(material))
         lines += _section("Per image", PER_IMAGE, per_image(material))
+        lines += _section("All images together", OF_SETS, of_sets(material))
         lines += _section("Paired differences", PAIRED, difference_table(findings.differences))
+        lines += _section("Memorisation", MEMORISED, memorisation_table(material))
         lines += _protocols(material)
     groups = read_groups(material.sources.subgroups, material.sources.groups)
     if groups is not None:
@@ -91,10 +103,20 @@ OTHER = (
     "These measure the same with other networks than the paper's. Their numbers and the paper's have different scales; "
     "only what restoring changes, the ratio to the blind row, can be set side by side."
 )
-PER_IMAGE = "Mean over test images with its bootstrap 95 % interval; bold: the best on the same inputs."
+SOME = "A number of some images only says of how many and is never bold."
+PER_IMAGE = f"Mean over test images with its bootstrap 95 % interval; bold: the best on the same inputs. {SOME}"
+OF_SETS = (
+    "The features of all restored images together against those of their targets, each number with its 95 % interval: "
+    "how far the sets are apart, and how much of each lies inside the other."
+)
 PAIRED = (
     "The same test images by two methods: mean difference with its bootstrap 95 % interval. ✓ the first is better, "
     "✗ it is worse, ≈ the interval holds zero: these images do not tell."
+)
+MEMORISED = (
+    "Restored test faces looked up among the training faces: mean cosine of face embeddings with the nearest one, "
+    "beside that of their originals, the difference with its 95 % interval, and the share of faces that are nearer to "
+    "a training face than to their own original. A model that gives back what it has seen is high in both."
 )
 
 
@@ -116,11 +138,12 @@ def _write_plots(material: Material, findings: Findings, folder: Path) -> None:
     rows = [
         (score.method, metric.name, metric.label, metric.batch_mean, metric.batch_std, metric.image_mean)
         + (metric.interval or (None, None))
-        + (metric.unavailable,)
+        + (metric.counted, metric.images, metric.unavailable)
         for _, score in sorted(material.scores.items())
         for metric in score.metrics.values()
     ]
-    columns = ["method", "metric", "label", "batch_mean", "batch_std", "image_mean", "low95", "high95", "unavailable"]
+    columns = ["method", "metric", "label", "batch_mean", "batch_std", "image_mean", "low95", "high95"]
+    columns += ["counted", "images", "unavailable"]
     _write_csv(pd.DataFrame(rows, columns=columns), folder / "metrics.csv")
     _write_csv(difference_frame(findings.differences), folder / "differences.csv")
     for model in material.models:

@@ -2,15 +2,14 @@
 
 `blindface export-pairs --kind blind` writes the blind images, `<folder>/<id>.png` (`Jane_Doe/Jane_Doe_0001.png`). The
 other program's results are read back under the same names. Many programs write all results into one flat folder: the
-last part of the id alone (`Jane_Doe_0001.png`) will do too, where it names one image only. Names are compared in
-Unicode's composed form (NFC): a Mac gives accents back decomposed.
+last part of the id alone (`Jane_Doe_0001.png`) will do too, where it names one image only. A name that another system
+wrote in another Unicode form (`é` as one character or as `e` with an accent) is the same name.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from blindface.base.progress import say, track
 from blindface.params import Objective
 from blindface.params.base import explain
 from blindface.params.results import ExternalMethod
+from blindface.photographs.names import same_name
 
 SHOWN = 3
 """Names in an error, for each kind of problem."""
@@ -135,24 +135,26 @@ def _match(folder: Path, ids: Sequence[str], pairs: Path, problems: _Problems) -
     if not ids:
         raise InputError(f"{pairs} holds no image: make the pairs of the test part first")
     check_folder(folder)
-    there: dict[str, Path] = {}
-    for path in sorted(path for path in folder.rglob("*") if _counts(path, folder)):
-        name = _composed(path.relative_to(folder).as_posix())
-        if name in there:
-            problems.add("there twice, by names that only their encoding tells apart", name)
-        there[name] = path
-    last = Counter(_composed(name.rpartition("/")[2]) for name in ids)
-    files: dict[str, Path] = {}
-    for name in ids:
-        whole = _composed(name)
-        short = whole.rpartition("/")[2]
-        wanted = [f"{whole}.png", *([f"{short}.png"] if last[short] == 1 else [])]
-        match = next((there.pop(one) for one in wanted if one in there), None)
-        if match is None:
-            problems.add("missing", wanted[0])
-        else:
-            files[name] = match
+    there = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if _counts(path, folder)}
+    alike: dict[str, list[str]] = {}
     for name in there:
+        alike.setdefault(same_name(name), []).append(name)
+    last = Counter(same_name(name.rpartition("/")[2]) for name in ids)
+    files: dict[str, Path] = {}
+    left = dict.fromkeys(there)
+    for name in ids:
+        short = name.rpartition("/")[2]
+        wanted = [f"{name}.png", *([f"{short}.png"] if last[same_name(short)] == 1 else [])]
+        matches = next((found for one in wanted if (found := _matches(one, left, alike))), [])
+        if not matches:
+            problems.add("missing", wanted[0])
+        elif len(matches) > 1:
+            problems.add("there twice, in two Unicode forms of one name", wanted[0])
+        else:
+            files[name] = there[matches[0]]
+        for match in matches:
+            del left[match]
+    for name in left:
         problems.add("of no blind image", name)
     return files
 
@@ -163,8 +165,9 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"{folder.absolute()} is no folder: give the folder that holds the restored PNGs")
 
 
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
+def _matches(name: str, left: Mapping[str, None], alike: Mapping[str, Sequence[str]]) -> list[str]:
+    """The files left that have this very name, else those whose name is the same once normalised."""
+    return [name] if name in left else [other for other in alike.get(same_name(name), []) if other in left]
 
 
 def _counts(path: Path, folder: Path) -> bool:

@@ -40,7 +40,8 @@ class Method:
     recipe: it is made where `train.recipes` has this one; optional: and only where `restore.methods` names it.
     baseline: it is there to be compared with, not for its own sake; lead: the row with the highest one stands for its
     objective in the summary, and others are compared with it (0: never); steps: its model has an output at each step,
-    which the report shows; colour: on light and on dark ground.
+    which the report shows; samples: it draws one of many images, whose spread the report shows; colour: on light and
+    on dark ground.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Method:
     baseline: bool = False
     lead: int = 0
     steps: bool = False
+    samples: bool = False
 
     @property
     def blind(self) -> str | None:
@@ -118,7 +120,7 @@ METHODS: dict[str, Method] = {
         Method("mean1", "mean 1", _MEAN, "objective1", _GREEN, models=("mean1",), recipe="mean", lead=2),
         Method("gan1", "GAN 1", _GAN, "objective1", _PURPLE, models=("gan1",), recipe="gan", lead=4),
         Method("flow1", "flow 1", _FLOW, "objective1", _CYAN,
-               models=("flow1",), reads=_STEPS, recipe="flow", lead=3),
+               models=("flow1",), reads=_STEPS, recipe="flow", lead=3, samples=True),
         Method("fidelity1", "fidelity 1: GAN, mean", _FIDELITY, "objective1", _STEEL, way="blending",
                models=("gan1", "mean1"), tuned=_GAN_SHARE, begins="gan1", recipe="gan", optional=True),
         Method("sequence", "sequence: 1, then 2", "progressive 1's output through progressive 2", "objective1",
@@ -135,7 +137,7 @@ METHODS: dict[str, Method] = {
         Method("mean2", "mean 2", _MEAN, "objective2", _GREEN, models=("mean2",), recipe="mean", lead=2),
         Method("gan2", "GAN 2", _GAN, "objective2", _PURPLE, models=("gan2",), recipe="gan", lead=4),
         Method("flow2", "flow 2", _FLOW, "objective2", _CYAN,
-               models=("flow2",), reads=_STEPS, recipe="flow", lead=3),
+               models=("flow2",), reads=_STEPS, recipe="flow", lead=3, samples=True),
         Method("fidelity2", "fidelity 2: GAN, mean", _FIDELITY, "objective2", _STEEL, way="blending",
                models=("gan2", "mean2"), tuned=_GAN_SHARE, begins="gan2", recipe="gan", optional=True),
         Method("parallel", "parallel: 2 with 1",

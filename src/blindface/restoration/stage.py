@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from blindface.base import image_table
 from blindface.base.errors import InputError
-from blindface.base.images import SIZE, Image
+from blindface.base.images import SIZE, Image, signed_to_uint8, to_signed
 from blindface.base.progress import say, track
 from blindface.params import RestoreParams
 from blindface.restoration.methods import METHODS, Method
@@ -59,7 +59,7 @@ def restore(
         raise InputError(
             f"method {method} passes {len(declared.models)} models, got {len(models)}: give --model for each"
         )
-    loaded = [load_model(path, params.weights, device) for path in models]
+    loaded = [load_model(path, params.weights, device, params.flow) for path in models]
     blind_size = image_table.image_shape(pairs, "blind")[0]
     restorer = make_restorer(Given(declared, loaded, blind_size, str(pairs), params.display, reduction))
     if begun is not None:
@@ -131,6 +131,33 @@ def restore_steps(
         for ids, images in _first(image_table.iterate_images(pairs, "blind", min(examples, 64)), examples):
             steps = restore_images(network, images)
             writer.append({"id": ids}, dict(zip(STEP_SIZES, steps, strict=True)))
+        return writer.rows
+
+
+def restore_spread(
+    pairs: Path, model: Path, output: Path, examples: int, params: RestoreParams, device: torch.device | str = "cpu"
+) -> int:
+    """Keep what a flow makes up in the first `examples` images of `pairs`; returns their number.
+
+    The packed file has the columns id, mean (of `params.flow.samples` samples) and spread (their standard deviation by
+    pixel and channel, in levels); both 128x128 uint8. Errors: InputError if the model does not sample.
+    """
+    import torch
+
+    from blindface.networks.flow_restorer import FlowRestorer
+
+    network = load_model(model, params.weights, device, params.flow).network
+    if not isinstance(network, FlowRestorer):
+        raise InputError(f"{model} makes one image of each blind one: only a flow's samples have a spread")
+    shapes = dict.fromkeys(("mean", "spread"), (SIZE, SIZE, 3))
+    with image_table.ImageTableWriter(output, {"id": pa.string()}, shapes) as writer:
+        for ids, images in _first(image_table.iterate_images(pairs, "blind", 8), examples):
+            with torch.inference_mode():
+                blind = to_signed(torch.tensor(images, device=device))
+                mean, spread = network.spread(blind, ids, params.flow.samples)
+            # a deviation of 0 is the level 0, which is -1 of a signed image
+            stacks = {"mean": signed_to_uint8(mean).numpy(), "spread": signed_to_uint8(spread - 1).numpy()}
+            writer.append({"id": ids}, stacks)
         return writer.rows
 
 

@@ -46,7 +46,7 @@ def read_official(path: Path) -> pd.DataFrame:
 
     Returns columns id and one of names per kind. Errors: InputError if the file is not of this form.
     """
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig") as file:
         heading = next((line for line in file if line.startswith("#\t")), "").rstrip().split("\t")[1:]
         wanted = ["person", "imagenum", *_attributes_of(OFFICIAL_CHOICES.values()), *OFFICIAL_FLAGS.values()]
         _require(path, heading, wanted)
@@ -70,7 +70,7 @@ def read_predicted(path: Path) -> pd.DataFrame:
     Returns columns id and one of names per kind. Errors: InputError if the file is not of this form.
     """
     try:
-        frame = pd.read_csv(path)
+        frame = pd.read_csv(path, dtype={"image": str}, encoding="utf-8-sig")
         _require(path, frame.columns, ["image", *PREDICTED_FLAGS.values(), *PREDICTED_CLASSES.values()])
         shares = frame[list(PREDICTED_FLAGS.values())].astype(np.float64)
     except ValueError as error:  # pandas' own errors of parsing are ValueErrors

@@ -95,6 +95,7 @@ def drawn_by_grimp() -> dict[str, set[str]]:
     return behind
 
 
+@pytest.mark.slow
 def test_each_module_edited_in_turn_reruns_what_is_built_on_it_and_nothing_else(copied):
     expected, wrong = drawn_by_grimp(), {}
     before = digests(copied)
@@ -212,6 +213,9 @@ def test_a_recipe_counts_with_what_it_builds_on_and_without_the_others(tmp_path)
     assert counted("mean") == {"mean"}
     assert counted("gan") == {"gan", "mean"}
     assert counted(None) == {"mean", "gan", "flow"}
+    before = digest_code("add", "mean", tmp_path)
+    (recipes / "__init__.py").write_text("LISTED = 4")
+    assert digest_code("add", "mean", tmp_path) == before
 
 
 def test_a_data_file_counts_where_a_module_names_it(tmp_path):

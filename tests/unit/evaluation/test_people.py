@@ -18,7 +18,7 @@ def _width(found: Interval | None) -> float:
 
 
 def test_the_folder_of_an_id_is_the_person() -> None:
-    assert people_of(["Ann/1", "Ann/2", "Bob/x/1", "alone"]).tolist() == ["Ann", "Ann", "Bob/x", "alone"]
+    assert people_of(["Ann/1", "Ann/2", "Bob/x/1", "alone"]).tolist() == ["Ann", "Ann", "Bob", "alone"]
 
 
 def test_copies_of_a_photograph_do_not_narrow_the_interval_of_its_person() -> None:

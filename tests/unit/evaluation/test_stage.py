@@ -147,7 +147,7 @@ class MeanColour:
 
 
 def test_identity_and_frechet_distance_see_found_faces_only(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meters, "_embedder", lambda path, device: MeanColour())
+    monkeypatch.setattr(meters, "_embedder", lambda path, device, threads: MeanColour())
     model = files.folder / "face.onnx"
     model.write_bytes(b"a network")
     found = [True] * 10
@@ -171,7 +171,7 @@ def test_identity_and_frechet_distance_see_found_faces_only(files: Files, monkey
 
 
 def test_without_any_found_face_both_say_so(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meters, "_embedder", lambda path, device: MeanColour())
+    monkeypatch.setattr(meters, "_embedder", lambda path, device, threads: MeanColour())
     model = files.folder / "face.onnx"
     model.write_bytes(b"a network")
     landmarks = _landmarks(files.folder / "landmarks", files.ids, [False] * 10)

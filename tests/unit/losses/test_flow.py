@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from blindface.losses import flow_loss, flow_start, flow_state, follow_flow, stratified_times, time_grid
+from blindface.losses import flow_loss, flow_state, stratified_times
+from blindface.networks.flow_sampling import flow_start, follow_flow, time_grid
 
 
 def images() -> Tensor:

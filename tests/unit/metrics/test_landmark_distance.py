@@ -15,7 +15,7 @@ from blindface.landmarks.choices import make_backend, make_detector
 from blindface.landmarks.geometry import five_points
 from blindface.landmarks.stage import locate
 from blindface.metrics.landmark_distance import landmark_distance, measure_landmarks
-from tests.unit.metrics.test_reference import photographs
+from tests.unit.metrics.test_pyiqa_reference import photographs
 from tests.unit.pictures import noisy
 
 

@@ -35,6 +35,17 @@ def test_any_width_and_depth_gives_an_image(channels: tuple[int, ...]) -> None:
     assert network(torch.randn(2, 5, 32, 32), torch.rand(2)).shape == (2, 3, 32, 32)
 
 
+def test_a_stem_of_two_works_at_half_the_size_and_begins_as_the_enlarged_blind_image() -> None:
+    blind = torch.rand(2, 3, 16, 16) * 2 - 1
+    network = RestorationUNet(*NARROW, stem=2)
+    torch.testing.assert_close(network(blind), enlarge(blind), rtol=0, atol=0)
+    wake(network)
+    network(blind).square().sum().backward()
+    assert [name for name, value in network.named_parameters() if value.grad is None or not value.grad.any()] == []
+    with pytest.raises(ParameterError, match="1 or 2"):
+        RestorationUNet(*NARROW, stem=3)
+
+
 def test_widths_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ParameterError, match="as many widths"):
         UNet(3, (8, 16), (1,))

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from blindface.base.image_table import read_images
 from blindface.cli.app import app
-from blindface.photographs.sources import folder_state
+from blindface.photographs.folder import folder_state
 from tests.unit.photographs.test_targets import encode, picture
 
 BLUE = (30, 60, 200)
@@ -89,6 +89,7 @@ def test_what_is_of_no_use_is_listed_with_its_reason_and_counted(made: Path) -> 
     assert kinds == {
         "cut": "truncated",
         "empty": "unreadable",
+        "notes.txt": "no photograph",
         "nowhere": "unreadable",
         "page": "unreadable",
         "pipe": "unreadable",

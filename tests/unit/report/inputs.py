@@ -70,6 +70,8 @@ def write_inputs(folder: Path, count: int = 24, epochs: int = 20, seed: int = 5,
     write_json(
         folder / "weights.json", {"files": {"niqe": {"file": "niqe.mat", "sha256": "ab" * 32}, "vgg19": missing}}
     )
+    recalled = {"restored": 0.41, "target": 0.4, "own": 0.7, "recalled": 0.025, "excess": 0.01, "interval": [0.0, 0.02]}
+    write_json(folder / "memorisation.json", {"methods": {"progressive1": {"faces": count, **recalled}}})
     draws = {o: _write_pairs(folder / f"{o}.pairs.parquet", o, ids, targets, params) for o in OBJECTIVES}
     sources = Sources(
         params=params,
@@ -77,6 +79,7 @@ def write_inputs(folder: Path, count: int = 24, epochs: int = 20, seed: int = 5,
         split=folder / "split.csv",
         skipped=folder / "skipped.csv",
         weights=[folder / "weights.json"],
+        memorisation=folder / "memorisation.json",
         pairs={o: folder / f"{o}.pairs.parquet" for o in OBJECTIVES},
         models={model: folder / model for model in MODELS},
         steps={model: folder / f"{model}.steps.parquet" for model in MODELS},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -12,12 +13,14 @@ import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image as Pillow
 
 from blindface.base.errors import InputError
 from blindface.base.image_table import ImageTableWriter
@@ -31,6 +34,7 @@ from blindface.report.figures.files import PICTURES
 from blindface.report.figures.group_charts import NAMES as GROUP_CHARTS
 from blindface.report.figures.style import PALETTE
 from blindface.report.inputs.material import Material, gather, hashes
+from blindface.report.page.cards import spread_groups
 from blindface.report.page.page import DARK
 from blindface.report.text.facts import INTERPOLATIONS, run_facts
 from blindface.report.text.summary import paragraph
@@ -65,7 +69,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 def command(sources: Sources, output: Path) -> list[str]:
     words = [sys.executable, "-m", "blindface", "report", "--params", PARAMS, "--output", str(output)]
-    for option in ("targets", "split", "skipped", "subgroups", "groups"):
+    for option in ("targets", "split", "skipped", "subgroups", "groups", "memorisation"):
         words += [f"--{option}", str(getattr(sources, option))]
     for option in ("pairs", "restored", "steps", "models"):
         for name, path in getattr(sources, option).items():
@@ -99,6 +103,16 @@ def test_the_command_in_another_process_gives_the_same_bytes(sources, built, tmp
     first, second = read_files(built), read_files(tmp_path / "again")
     assert [name for name in first if first[name] != second.get(name)] == []
     assert len(first) == len(second)
+
+
+def test_memorisation_stands_in_the_table_and_on_the_page(built):
+    table = (built / "metrics.md").read_text().partition("## Memorisation")[2]
+    assert re.search(
+        r"\| progressive 1 \| +0.410 \| +0.400 \| +\+0.010 \[\+0.000, \+0.020\] \| +0.700 \| +2.5 % \|", table
+    )
+    page = (built / "index.html").read_text().partition("<h3>Memorisation</h3>")[2]
+    assert "<small>[+0.000, +0.020]</small>" in page
+    assert '<td class="ours first">2.5 %</td>' in page
 
 
 def test_metrics_json_is_method_metric_number(built):
@@ -318,10 +332,13 @@ def test_what_a_method_chose_on_the_validation_part_is_said(tmp_path):
 
 
 def test_missing_pieces_of_every_kind_are_named(sources):
-    lacking = replace(sources, split=None, skipped=None, targets=None, models={}, steps={}, restored={})
+    lacking = replace(
+        sources, split=None, memorisation=None, skipped=None, targets=None, models={}, steps={}, restored={}
+    )
     text = " ".join(gather(lacking).lacks)
     for piece in (
         "No split",
+        "No memorisation",
         "No list of skipped photographs",
         "No targets",
         "No training history of progressive1",
@@ -463,3 +480,17 @@ def test_every_colour_of_text_can_be_read_on_the_page(palette):
     # 4.5: WCAG 2.2, success criterion 1.4.3, level AA
     weak = {name for name, value in palette.items() if contrast(value, palette["paper"]) < 4.5}
     assert weak == {"paper", "line"}
+
+
+def test_what_a_flow_makes_up_is_a_map_on_the_page(sources, tmp_path):
+    ids = gather(sources).test_ids()[:2]
+    mean, spread = np.full((2, 128, 128, 3), 90, np.uint8), np.zeros((2, 128, 128, 3), np.uint8)
+    spread[:, :64] = 24
+    with ImageTableWriter(
+        tmp_path / "spread", {"id": pa.string()}, dict.fromkeys(("mean", "spread"), (128, 128, 3))
+    ) as writer:
+        writer.append({"id": ids}, {"mean": mean, "spread": spread})
+    (group,) = spread_groups(gather(replace(sources, spread={"flow1": tmp_path / "spread"})))
+    assert group["heads"] == ["blind", "mean of samples", "made up", "original"]
+    shown = np.asarray(Pillow.open(BytesIO(base64.b64decode(group["rows"][0][2].partition(",")[2]))))
+    assert (shown[0, 0].tolist(), shown[-1, 0].tolist()) == ([128] * 3, [0] * 3)  # half of 48 levels, and none

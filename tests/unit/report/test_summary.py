@@ -112,3 +112,16 @@ def test_batches_that_contradict_the_images_leave_the_verdict_open():
 
 def test_without_scores_the_paragraph_says_that_nothing_is_known():
     assert "Nothing can be said about the outcome" in paragraph(material_of(), [])
+
+
+@pytest.mark.parametrize(
+    ("fetch", "title"),
+    [
+        ({"source": "lfw"}, "Blind face restoration on LFW"),
+        ({"source": "folder", "folder": "faces"}, "Blind face restoration on own photographs"),
+        ({"source": "embedded"}, "Blind face restoration on rendered faces"),
+    ],
+)
+def test_the_title_names_the_photographs_unless_one_is_given(fetch: dict[str, str], title: str) -> None:
+    assert Material(Sources(validate({"fetch": fetch}))).title == title
+    assert Material(Sources(validate({"fetch": fetch, "report": {"title": "Mine"}}))).title == "Mine"

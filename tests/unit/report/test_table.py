@@ -202,3 +202,36 @@ def test_not_finite_scores_count_as_missing(tmp_path):
         + "}}"
     )
     assert read_scores(tmp_path / "x.json").metrics["psnr_batch"].value is None
+
+
+def test_a_number_of_some_images_says_so_and_is_never_bold():
+    half = metric("niqe", 4.0, 0.1, image_mean=4.0, interval=(3.5, 4.5), counted=12, images=24)
+    whole = metric("niqe", 6.0, 0.1, image_mean=6.0, interval=(5.5, 6.5), counted=24, images=24)
+    worst = metric("niqe", 9.0, 0.1, image_mean=9.0, interval=(8.5, 9.5), counted=24, images=24)
+    scores = {
+        "progressive2": scores_of("progressive2", niqe=half),
+        "classical2": scores_of("classical2", niqe=whole),
+        "blind2": scores_of("blind2", niqe=worst),
+    }
+    table = results.per_image(material_of(scores))
+    cells = {row.label: str(row.cells[0]) for row in table.rows}
+    assert cells[method_of("progressive2").label] == "4.00 [3.50, 4.50], 12 of 24 images"
+    assert cells[method_of("classical2").label] == "**6.00** [5.50, 6.50]"
+    assert "4.00 ± 0.10, 12 of 24 images" in results.same_protocol(material_of(scores)).markdown()
+
+
+def test_a_difference_over_fewer_images_says_so_and_one_that_lost_images_has_no_verdict():
+    given = ("progressive2", "blind2", "niqe", "NIQE", "lower", 12, -4.0, (-5.0, -3.0), 24)
+    lost, shared = Difference(*given, lost=12), Difference(*given)
+    assert (lost.verdict, shared.verdict) == ("unclear", "better")
+    assert "12 of 24 images" in difference_table([lost]).markdown()
+
+
+def test_distances_of_sets_have_a_table_of_their_own():
+    kid = metric("kid", 1.25, interval=(1.0, 1.5), counted=24, images=24)
+    precision = metric("precision_inception", 0.75, interval=(0.6, 0.9), counted=24, images=24)
+    scores = {"blind2": scores_of("blind2", kid=kid, precision_inception=precision)}
+    text = results.of_sets(material_of(scores)).markdown()
+    assert "1.250 [1.000, 1.500]" in text
+    assert "0.750 [0.600, 0.900]" in text
+    assert results.per_image(material_of(scores)) is None

@@ -64,6 +64,39 @@ def test_pictures_are_read_by_their_ids_in_the_order_of_the_pairs(place: Path) -
     assert image_table.read_metadata(place / "out") == {"method": "theirs", "objective": "objective1"}
 
 
+ACCENTS = ["Jos\u00e9 Garc\u00eda/Jos\u00e9 Garc\u00eda_0001", "Zo\u00eb/1"]
+"""As Linux writes them; as macOS does, each accent is a character of its own."""
+
+
+@pytest.mark.parametrize("theirs", ["NFC", "NFD"])
+@pytest.mark.parametrize("ours", ["NFC", "NFD"])
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_name_in_another_unicode_form_is_the_same_name(tmp_path: Path, ours: str, theirs: str, flat: bool) -> None:
+    ids = sorted(unicodedata.normalize(ours, name) for name in ACCENTS)
+    pictures = textured(2)
+    for name, column in (("targets", "target"), ("pairs", "blind")):
+        with image_table.ImageTableWriter(tmp_path / name, {"id": pa.string()}, {column: (128, 128, 3)}) as writer:
+            writer.append({"id": ids}, {column: pictures})
+    for name, picture in zip(ids, pictures, strict=True):
+        written = unicodedata.normalize(theirs, name)
+        write(tmp_path / "folder" / f"{written.rpartition('/')[2] if flat else written}.png", picture)
+    assert run(tmp_path) == 2
+    assert list(image_table.read_table(tmp_path / "out")["id"]) == ids  # the originals are kept
+    np.testing.assert_array_equal(image_table.read_images(tmp_path / "out", "image"), pictures)
+
+
+def test_one_name_in_two_unicode_forms_is_refused_unless_the_very_name_is_there(place: Path) -> None:
+    with image_table.ImageTableWriter(place / "pairs", {"id": pa.string()}, {"blind": (16, 16, 3)}) as writer:
+        writer.append({"id": ["Zo\u00eb\u0301/1"]}, {"blind": np.zeros((1, 16, 16, 3), np.uint8)})
+    for path in (place / "folder").rglob("*.png"):
+        path.unlink()
+    write(place / "folder" / "Zoe\u0308\u0301" / "1.png", textured(1)[0])
+    assert run(place) == 1
+    write(place / "folder" / "Zo\u00eb\u0301" / "1.png", textured(1)[0])
+    (place / "out").unlink()
+    assert "of no blind image" in refused(place)
+
+
 def test_the_commands_import_and_score_a_folder(place: Path) -> None:
     given = ["--method", "theirs", "--folder", str(place / "folder")]
     given += ["--pairs", str(place / "pairs"), "--targets", str(place / "targets")]

@@ -18,7 +18,7 @@ from blindface.networks import Generator
 from blindface.networks.model_file import hash_tensors, load_generator, save_generator
 from blindface.params import RestoreParams
 from blindface.restoration.models import CACHED, restore_images
-from blindface.restoration.stage import restore, restore_steps
+from blindface.restoration.stage import restore, restore_spread, restore_steps
 
 
 def write_pairs(path: Path, size: int, count: int = 5) -> np.ndarray:
@@ -210,3 +210,10 @@ def test_a_gpu_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     assert choose_device("auto").type == "cpu"
     with pytest.raises(DeviceError, match="set device to cpu or auto"):
         choose_device("cuda")
+
+
+def test_a_model_without_samples_has_no_spread(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "pairs.parquet", 16)
+    write_model(tmp_path / "m.safetensors")
+    with pytest.raises(InputError, match=r"m\.safetensors makes one image of each blind one"):
+        restore_spread(tmp_path / "pairs.parquet", tmp_path / "m.safetensors", tmp_path / "out", 2, RestoreParams())

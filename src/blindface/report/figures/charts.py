@@ -125,7 +125,8 @@ def draw_metric(
 ) -> None:
     """One metric of all methods as points with a bar of ± one deviation over batches; the paper's as hollow diamonds.
 
-    The paper's values are drawn only where our metric follows the same protocol.
+    Beside the point of a number of some images stands of how many. The paper's values are drawn only where our metric
+    follows the same protocol.
     """
     comparable = name is None or name in metric.same
     for place, method in enumerate(methods):
@@ -140,6 +141,16 @@ def draw_metric(
             ends = [entry.value - entry.batch_std, entry.value + entry.batch_std]
             axes.plot(ends, [place, place], color=colour(method.name), linewidth=2.6, alpha=0.45)
         _point(axes, entry.value, place, "o", colour(method.name))
+        if entry.partial:
+            axes.annotate(
+                entry.of_images,
+                (entry.value, place),
+                (7, 0),
+                textcoords="offset points",
+                color=PALETTE["muted"],
+                fontsize=7,
+                va="center",
+            )
     label = metric.label
     if name is not None and not comparable:
         label = next((s.metrics[name].label for s in scores.values() if name in s.metrics), label)

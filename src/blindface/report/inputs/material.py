@@ -6,6 +6,7 @@ A file that is there and broken is still an error (InputError): it would make th
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +20,11 @@ from blindface.base.errors import InputError
 from blindface.base.files import read_json, sha256_file
 from blindface.base.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
+from blindface.photographs.archive import is_harmless, read_skipped
+from blindface.report.inputs.paper import TITLES
 from blindface.report.inputs.scores import Scores, read_scores
 from blindface.restoration.methods import Method, chosen_methods, in_order, lead_of, method_of
+from blindface.split import read_split
 from blindface.tracking import TrackedRun, read_note
 
 
@@ -28,7 +32,7 @@ from blindface.tracking import TrackedRun, read_note
 class Sources:
     """The report's input files by what they are; any of them may be absent. `pairs` are those of the test part.
 
-    By objective: `pairs`; by method: `restored`; by model: `models` (folders) and `steps`.
+    By objective: `pairs`; by method: `restored`; by model: `models` (folders), `steps`, `spread`.
     `benchmarks` is the folder where Snakemake keeps how long each job took.
     """
 
@@ -40,11 +44,13 @@ class Sources:
     images: Sequence[Path] = ()
     restored: Mapping[str, Path] = field(default_factory=dict)
     steps: Mapping[str, Path] = field(default_factory=dict)
+    spread: Mapping[str, Path] = field(default_factory=dict)
     models: Mapping[str, Path] = field(default_factory=dict)
     checked: Sequence[Path] = ()
     skipped: Path | None = None
     weights: Sequence[Path] = ()
     benchmarks: Path | None = None
+    memorisation: Path | None = None
     subgroups: Path | None = None
     groups: Path | None = None
 
@@ -66,12 +72,18 @@ class Material:
     skipped: pd.DataFrame | None = None
     weights: dict[str, dict[str, Any]] = field(default_factory=dict)
     checked: dict[str, Any] = field(default_factory=dict)
+    memorisation: dict[str, Any] = field(default_factory=dict)
     lacks: list[str] = field(default_factory=list)
 
     @property
     def params(self) -> Params:
         """The experiment's parameters."""
         return self.sources.params
+
+    @property
+    def title(self) -> str:
+        """The page's title: the given one, else by the source of the photographs."""
+        return self.params.report.title or f"Blind face restoration on {TITLES[self.params.fetch.source]}"
 
     @property
     def of_people(self) -> str:
@@ -136,6 +148,13 @@ class Material:
         path = self.sources.steps.get(model)
         stacks = [self._read(path, column, ids) for column in ("step1", "step2", "step3")]
         return None if any(stack is None for stack in stacks) else [stack for stack in stacks if stack is not None]
+
+    def spread(self, model: str, count: int) -> tuple[list[str], Image, Image] | None:
+        """Ids of the first images, the mean of a flow's samples and their spread in levels, or None."""
+        path = self.sources.spread.get(model)
+        ids = list(image_table.read_table(path)["id"])[:count] if path is not None and path.exists() else []
+        mean, spread = (self._read(path, column, ids) for column in ("mean", "spread"))
+        return None if mean is None or spread is None else (ids, mean, spread)
 
     def step_ids(self, model: str) -> list[str]:
         """Ids whose progressive outputs are kept."""
@@ -267,15 +286,19 @@ def _read_data(material: Material) -> None:
     else:
         material.lack("No targets: the originals are not shown.")
     if sources.split is not None and sources.split.exists():
-        counts = pd.read_csv(sources.split)["part"].value_counts()
-        material.parts = {part: int(counts.get(part, 0)) for part in PARTS}
+        counts = Counter(read_split(sources.split).values())
+        material.parts = {part: counts[part] for part in PARTS}
     else:
         material.lack("No split: how many images trained and tested the models is not said.")
     if sources.skipped is not None and sources.skipped.exists():
-        # an id such as 00012 or NA is a name, neither a number nor a gap
-        material.skipped = pd.read_csv(sources.skipped, dtype=str, keep_default_na=False)
+        failed = [row for row in read_skipped(sources.skipped) if not is_harmless(row[1])]
+        material.skipped = pd.DataFrame(failed, columns=["id", "reason"])
     else:
         material.lack("No list of skipped photographs.")
+    if sources.memorisation is not None and sources.memorisation.exists():
+        material.memorisation = read_json(sources.memorisation)
+    else:
+        material.lack("No memorisation: whether models give back training faces is not said.")
     for path in filter(Path.exists, sources.checked):
         _add_counts(material.checked, read_json(path))
     for path in filter(Path.exists, sources.weights):

@@ -92,6 +92,14 @@ SOURCES = {
     "embedded": "the embedded set of rendered faces",
 }
 """Labels of `fetch.source`."""
+TITLES = {
+    "lfw": "LFW",
+    "lfw-150": "LFW (150×150)",
+    "lfw-deepfunneled": "LFW (deep-funnelled)",
+    "folder": "own photographs",
+    "embedded": "rendered faces",
+}
+"""The same in a title."""
 
 DRAWS = {
     "k": ("k", "kernel", True),

@@ -26,6 +26,18 @@ class Metric:
     interval: tuple[float, float] | None = None
     unavailable: str | None = None
     protocol: str = ""
+    counted: int = 0
+    images: int = 0
+
+    @property
+    def partial(self) -> bool:
+        """Whether the number is of some of the images only: the others had no value."""
+        return 0 < self.counted < self.images
+
+    @property
+    def of_images(self) -> str:
+        """`6 of 12 images` where the number is not of all of them, else nothing."""
+        return f"{self.counted} of {self.images} images" if self.partial else ""
 
     @property
     def value(self) -> float | None:
@@ -44,13 +56,14 @@ class Scores:
     backbones: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
     objective: Objective | None = None
+    failures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_scores(path: Path) -> Scores:
     """Read one score file. Errors: InputError if it is missing or not of the form that `blindface evaluate` writes."""
     content = read_json(path)
     try:
-        metrics = {name: _metric(name, values) for name, values in content["metrics"].items()}
+        metrics = {name: _metric(name, values, int(content["images"])) for name, values in content["metrics"].items()}
         return Scores(
             method=str(content["method"]),
             images=int(content["images"]),
@@ -59,6 +72,7 @@ def read_scores(path: Path) -> Scores:
             backbones=content.get("backbones") or {},
             versions=content.get("versions") or {},
             objective=content.get("objective"),
+            failures=content.get("failures") or {},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
@@ -66,7 +80,7 @@ def read_scores(path: Path) -> Scores:
         ) from error
 
 
-def _metric(name: str, values: Mapping[str, Any]) -> Metric:
+def _metric(name: str, values: Mapping[str, Any], images: int) -> Metric:
     interval = values.get("interval")
     return Metric(
         name=name,
@@ -78,6 +92,8 @@ def _metric(name: str, values: Mapping[str, Any]) -> Metric:
         interval=(float(interval[0]), float(interval[1])) if interval and None not in interval else None,
         unavailable=values.get("unavailable") or None,
         protocol=str(values.get("protocol") or ""),
+        counted=int(values.get("counted") or 0),
+        images=images,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from PIL import Image as Pillow
@@ -25,6 +26,8 @@ from blindface.restoration.methods import objective_of
 FURTHER_EXAMPLES = 4
 STEP_EXAMPLES = 3
 STRIPS = 3
+WHITE_SPREAD = 48
+"""Levels of standard deviation that the map of what is made up shows as white."""
 DEGRADED_EXAMPLES = 6
 
 
@@ -160,6 +163,22 @@ def step_groups(material: Material) -> list[dict[str, Any]]:
             continue
         stacks = {"blind": material.pictures("blind", objective_of(model), ids)}
         stacks |= zip(("step 1, 32 px", "step 2, 64 px", "step 3, 128 px"), steps, strict=True)
+        stacks["original"] = material.pictures("target", "", ids)
+        groups.append(_strips(model_title(model), stacks, len(ids)))
+    return groups
+
+
+def spread_groups(material: Material) -> list[dict[str, Any]]:
+    """Per flow the mean of its samples and the map of their spread, between the blind image and the original."""
+    groups = []
+    for model in material.sources.spread:
+        found = material.spread(model, STEP_EXAMPLES)
+        if found is None:
+            continue
+        ids, mean, spread = found
+        shown = np.clip(spread.astype(np.float64).mean(axis=3, keepdims=True) * (255 / WHITE_SPREAD), 0, 255)
+        stacks = {"blind": material.pictures("blind", objective_of(model), ids), "mean of samples": mean}
+        stacks["made up"] = np.repeat(shown.round().astype(np.uint8), 3, axis=3)
         stacks["original"] = material.pictures("target", "", ids)
         groups.append(_strips(model_title(model), stacks, len(ids)))
     return groups

@@ -29,7 +29,14 @@ from blindface.report.inputs.scores import arrow, find
 from blindface.report.page import cards
 from blindface.report.page.groups import group_context
 from blindface.report.text import facts
-from blindface.report.text.results import difference_table, other_protocol, per_image, same_protocol
+from blindface.report.text.results import (
+    difference_table,
+    memorisation_table,
+    of_sets,
+    other_protocol,
+    per_image,
+    same_protocol,
+)
 from blindface.report.text.summary import Findings, paragraph
 from blindface.report.text.table import Table
 
@@ -45,7 +52,7 @@ def write_page(material: Material, findings: Findings, photographs: bool, commit
         lstrip_blocks=True,
     )
     context = {
-        "title": material.params.report.title,
+        "title": material.title,
         "paper": PAPER,
         "palettes": {"light": PALETTE, "dark": DARK},
         "style": Markup((folder / "page.css").read_text()),
@@ -62,6 +69,8 @@ def write_page(material: Material, findings: Findings, photographs: bool, commit
         "groups": group_context(material),
         "examples": cards.example_groups(material) if photographs else [],
         "side_by_side": cards.side_by_side_groups(material) if photographs else [],
+        "spread": cards.spread_groups(material) if photographs else [],
+        "white": cards.WHITE_SPREAD,
         "steps": cards.step_groups(material) if photographs else [],
         "degradations": cards.degradation_groups(material) if photographs else [],
         **_provenance(material, photographs, commit),
@@ -75,11 +84,20 @@ def _tables(material: Material, findings: Findings) -> dict[str, Any]:
     for score in scores.values():
         for name, metric in score.metrics.items():
             protocols.setdefault(name, (metric.label, name, meaning_of(name), metric.protocol))
-    tables: dict[str, Table | None] = {"same": None, "other": None, "images": None}
+    tables: dict[str, Table | None] = {"same": None, "other": None, "images": None, "sets": None}
     if scores:
-        tables = {"same": same_protocol(material), "other": other_protocol(material), "images": per_image(material)}
+        tables = {
+            "same": same_protocol(material),
+            "other": other_protocol(material),
+            "images": per_image(material),
+            "sets": of_sets(material),
+        }
     return {
-        "tables": tables | {"differences": difference_table(findings.differences)},
+        "tables": tables
+        | {
+            "differences": difference_table(findings.differences),
+            "memorisation": memorisation_table(material),
+        },
         "methods": [(method.label, method.what, material.chosen(method.name)) for method in material.methods],
         "protocols": list(protocols.values()),
     }

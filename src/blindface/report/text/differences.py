@@ -13,7 +13,10 @@ from blindface.report.inputs.material import Material
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of `method - base` over the images both have a value for, with its 95 % bootstrap interval."""
+    """The mean of `method - base` over the images both have a value for, with its 95 % bootstrap interval.
+
+    of: images of the method; lost: those for which `base` has a value and `method` has none.
+    """
 
     method: str
     base: str
@@ -23,10 +26,19 @@ class Difference:
     images: int
     mean: float
     interval: tuple[float, float] | None
+    of: int = 0
+    lost: int = 0
+
+    @property
+    def of_images(self) -> str:
+        """`6 of 12 images` where not all have a value by both methods, else nothing."""
+        return f"{self.images} of {self.of} images" if self.images < self.of else ""
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse`, or `unclear` where the interval holds zero or there is none."""
+        """`better`, `worse`, or `unclear`: the interval holds zero, there is none, or the method lost images."""
+        if self.lost:
+            return "unclear"
         if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
             return "unclear"
         return "better" if (self.mean > 0) == (self.better == "higher") else "worse"
@@ -47,7 +59,9 @@ def differences(material: Material) -> list[Difference]:
         for name, found in paired_differences(own, other, metrics, resamples, seed).items():
             bounds = None if found.low is None or found.high is None else (found.low, found.high)
             label, better = metrics[name].label, metrics[name].better
-            result.append(Difference(method, base, name, label, better, found.count, found.mean, bounds))
+            lost = int(other[name].notna().sum()) - found.count
+            numbers = (found.count, found.mean, bounds, material.scores[method].images, lost)
+            result.append(Difference(method, base, name, label, better, *numbers))
     return result
 
 

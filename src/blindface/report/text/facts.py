@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from blindface.evaluation.failures import sentences as failure_sentences
 from blindface.report.inputs.material import Material
 from blindface.report.inputs.paper import SOURCES
 from blindface.restoration.methods import method_of
@@ -130,7 +131,17 @@ def caveats(material: Material) -> list[str]:
         )
     if any(0 < int(frame["epoch"].nunique()) < 102 for frame in material.history.values()):
         sentences.append(f"The paper trained for 102 epochs; this run: {_epochs(material)}.")
-    return sentences
+    return sentences + failures(material)
+
+
+def failures(material: Material) -> list[str]:
+    """What looks like a failure among the restored images: `theirs: 6 of 12 images are of a single colour.`"""
+    scored = [
+        (method.label, material.scores[method.name]) for method in material.methods if method.name in material.scores
+    ]
+    return [
+        f"{label}: {text}." for label, scores in scored for text in failure_sentences(scores.failures, scores.images)
+    ]
 
 
 def run_records(material: Material) -> list[tuple[str, list[Fact]]]:

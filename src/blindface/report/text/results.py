@@ -22,7 +22,7 @@ from blindface.report.text.differences import Difference
 from blindface.report.text.table import NOTHING, Cell, Column, Notes, Row, Table
 from blindface.restoration.methods import Method, method_of
 
-OF_SETS = ("fid", "frechet_", "psnr_batch")
+OF_SETS = ("fid", "frechet_", "kid", "kernel_", "precision_", "recall_", "psnr_batch")
 """Beginnings of the names of metrics that an image by itself does not have."""
 
 Filler = Callable[[Method, Notes], Cell]
@@ -96,6 +96,20 @@ def per_image(material: Material) -> Table | None:
     return _fill(material, columns, [_ours(material, name, OVER_IMAGES) for name in known])
 
 
+def of_sets(material: Material) -> Table | None:
+    """What all features together say: distances between the sets, precision and recall, each with its interval."""
+    known = {
+        name: metric
+        for score in material.scores.values()
+        for name, metric in score.metrics.items()
+        if name.startswith(OF_SETS) and name != "psnr_batch"
+    }
+    if not known:
+        return None
+    columns = [Column(f"{metric.label} {arrow(metric.better)}", "", True) for metric in known.values()]
+    return _fill(material, columns, [_ours(material, name, OVER_BATCHES) for name in known])
+
+
 def difference_table(differences: Sequence[Difference]) -> Table | None:
     """A row per pair of methods, a column per metric: the mean difference of the same images with its interval."""
     found = {(entry.method, entry.base, entry.metric): entry for entry in differences}
@@ -110,10 +124,35 @@ def difference_table(differences: Sequence[Difference]) -> Table | None:
     return Table(columns, tuple(rows), ()) if rows else None
 
 
+def memorisation_table(material: Material) -> Table | None:
+    """A row per model's row: how near its test faces are to the training faces, beside the originals."""
+    found = material.memorisation.get("methods", {})
+    if not found:
+        return None
+    columns = [
+        *(Column("nearest training face", name, True) for name in ("restored", "original", "difference ↓")),
+        Column("own original", "restored", True),
+        Column("nearer to a training face", "share ↓", True),
+    ]
+    rows = []
+    for method in material.rows(found):
+        values = found[method.name]
+        cells = [Cell(number(values[name], 3)) for name in ("restored", "target")]
+        cells.append(Cell(number(values["excess"], 3, "+"), interval(values["interval"], 3, "+")))
+        cells += [Cell(number(values["own"], 3)), Cell(f"{100 * values['recalled']:.1f} %")]
+        rows.append(Row(method.label, tuple(cells), False))
+    return Table(tuple(columns), tuple(rows), ())
+
+
 def _difference(entry: Difference | None, places: int) -> Cell:
     if entry is None:
         return Cell(NOTHING)
-    return Cell(number(entry.mean, places, "+"), interval(entry.interval, places, "+"), verdict=entry.verdict)
+    detail = _joined(interval(entry.interval, places, "+"), entry.of_images)
+    return Cell(number(entry.mean, places, "+"), detail, verdict=entry.verdict)
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def _fill(material: Material, columns: Sequence[Column], fillers: Sequence[Filler]) -> Table:
@@ -140,7 +179,9 @@ def _ours(material: Material, name: str | None, reading: Reading) -> Filler:
     metrics = {method: score.metrics[name] for method, score in scores.items() if name and name in score.metrics}
     column = {method: reading.value(metric) for method, metric in metrics.items()}
     places = decimals(column.values())
-    best = _best(material.methods, column, next((metric.better for metric in metrics.values()), "higher"))
+    # a mean of some images only is no rival of means of all of them
+    whole = {method: value for method, value in column.items() if not metrics[method].partial}
+    best = _best(material.methods, whole, next((metric.better for metric in metrics.values()), "higher"))
 
     def cell(method: Method, notes: Notes) -> Cell:
         metric = _look_up(scores, method, name)
@@ -148,7 +189,8 @@ def _ours(material: Material, name: str | None, reading: Reading) -> Filler:
         if isinstance(metric, str) or value is None:
             reason = metric if isinstance(metric, str) else metric.unavailable
             return Cell("n/a", note=notes.number((reason or "No number was written").rstrip(".") + "."))
-        return Cell(number(value, places), reading.detail(metric, places), best=method.name in best)
+        detail = _joined(reading.detail(metric, places), metric.of_images)
+        return Cell(number(value, places), detail, best=method.name in best)
 
     return cell
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
 from blindface.base.progress import has_terminal, say
 
-SHOWN = ("pixel", "squared", "velocity", "critic_gap")
-"""Columns of a recipe's history that tell most, where it has them."""
-
 
 class Display:
-    """A bar over the batches of all epochs with the latest numbers beside it; use it in a `with` block."""
+    """A bar over the batches of all epochs with the latest numbers beside it; use it in a `with` block.
 
-    def __init__(self, model: str, epochs: int, batches: int, done: int) -> None:
+    told: columns of the history, see `Recipe.told`.
+    """
+
+    def __init__(self, model: str, epochs: int, batches: int, done: int, told: Sequence[str] = ()) -> None:
         self.model, self.epochs, self.total, self.done = model, epochs, epochs * batches, done
+        self.told = told
         self._exit = ExitStack()
         self._bar: Any = None
         self._task: Any = None
@@ -44,7 +45,7 @@ class Display:
 
     def epoch(self, number: int, row: Mapping[str, Any]) -> None:
         """Show the last step's numbers of the finished epoch; `number` counts from 1."""
-        text = f"epoch {number}/{self.epochs}: {summarise(row)}"
+        text = f"epoch {number}/{self.epochs}: {summarise(row, self.told)}"
         if self._bar is not None:
             self._bar.update(self._task, description=f"training {self.model}, {text}")
             return
@@ -52,9 +53,9 @@ class Display:
             say(f"{self.model} {text}")
 
 
-def summarise(row: Mapping[str, Any]) -> str:
-    """The few numbers of a history row that tell how a run is doing."""
-    shown = [f"{name.replace('_', ' ')} {row[name]:.4g}" for name in SHOWN if row.get(name) is not None]
+def summarise(row: Mapping[str, Any], told: Sequence[str]) -> str:
+    """The few numbers of a history row that tell how a run is doing; told: the recipe's own among them."""
+    shown = [f"{name.replace('_', ' ')} {row[name]:.4g}" for name in told if row.get(name) is not None]
     if row.get("psnr") is not None:
         shown.append(f"validation {row['psnr']:.2f} dB, SSIM {row['ssim']:.3f}")
     shown.append(f"{row['images_per_second']:.1f} images/s")

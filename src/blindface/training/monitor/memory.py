@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from blindface.base.image_table import count_rows
-from blindface.training.monitor.plan import count_work, fixed_bytes, without_values
+from blindface.training.monitor.work import count_work, fixed_bytes, without_values
 from blindface.training.task import Task
 
 HEADROOM = 0.9

@@ -68,12 +68,14 @@ class Recipe(ABC):
 
     name: of the recipe and its block. steps: of a restoration, one row of the history per epoch each; images of 128 px
     alone have one. columns: of the history, what `update` and `schedule` return besides what every recipe has.
+    told: those that say most about how a run is doing, for the line of an epoch.
     period: after so many updates `kind` repeats. advice: what to try, besides a lower rate, where a metric explodes.
     """
 
     name: ClassVar[RecipeName]
     steps: ClassVar[tuple[int, ...]] = (1,)
     columns: ClassVar[tuple[str, ...]]
+    told: ClassVar[tuple[str, ...]] = ()
     period: ClassVar[int] = 1
     advice: ClassVar[Mapping[str, str]] = {}
 

@@ -54,7 +54,7 @@ class Loop:
         fresh = run.task.block.degradation == "fresh"
         self.fresh = stack.enter_context(run.fresh_blinds()) if fresh else None
         done = progress.epoch * run.batches + progress.batch
-        self.display = stack.enter_context(Display(run.task.model, run.epochs, run.batches, done))
+        self.display = stack.enter_context(Display(run.task.model, run.epochs, run.batches, done, run.recipe.told))
         self.started = self.saved = time.monotonic()
         self.moved = False
 

@@ -11,7 +11,7 @@ import torch
 from blindface.params import PairsParams, TrainParams, validate
 from blindface.training.monitor import memory
 from blindface.training.monitor.memory import fitting_batch
-from blindface.training.monitor.plan import count_work, fixed_bytes, without_values
+from blindface.training.monitor.work import count_work, fixed_bytes, without_values
 from blindface.training.task import Task, TrainFiles
 
 

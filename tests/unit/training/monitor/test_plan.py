@@ -11,8 +11,8 @@ from torch import nn
 import blindface.training.monitor.plan
 from blindface.networks import Generator, count_parameters
 from blindface.params import TrainParams, validate
-from blindface.training.monitor.plan import _saved_bytes as saved_bytes
-from blindface.training.monitor.plan import count_work, plan, without_values
+from blindface.training.monitor.plan import plan
+from blindface.training.monitor.work import count_work, saved_bytes, without_values
 
 
 def small(**objective1: Any) -> TrainParams:

@@ -126,7 +126,7 @@ def test_history_has_its_columns_and_leaves_the_unknown_empty(tmp_path: Path) ->
 
 def test_without_a_terminal_each_epoch_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"pixel": 0.12345, "critic_gap": 2.0, "psnr": 21.5, "ssim": 0.6, "images_per_second": 30.0}
-    with Display("progressive1", 4, 10, 0) as display:
+    with Display("progressive1", 4, 10, 0, ("pixel", "critic_gap")) as display:
         for _ in range(10):
             display.batch()
         display.epoch(1, row)
@@ -134,4 +134,4 @@ def test_without_a_terminal_each_epoch_is_one_line(capsys: pytest.CaptureFixture
     assert shown == [
         "progressive1 epoch 1/4: pixel 0.1235, critic gap 2, validation 21.50 dB, SSIM 0.600, 30.0 images/s"
     ]
-    assert summarise({"pixel": 0.1, "images_per_second": 1.0}) == "pixel 0.1, 1.0 images/s"
+    assert summarise({"pixel": 0.1, "images_per_second": 1.0}, ("pixel", "critic_gap")) == "pixel 0.1, 1.0 images/s"

@@ -36,6 +36,7 @@ class Progressive(Recipe):
         *(f"weight_{name}" for name in LOSSES),
     )
 
+    told = ("pixel", "critic_gap")
     advice: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("critic_gap", "penalty", "gradient_norm_discriminator"), "a higher penalty.gradient"),
         "drift": "a higher penalty.drift",

@@ -19,7 +19,7 @@ from blindface.base.randomness import generator
 from blindface.metrics.ms_ssim import ms_ssim
 from blindface.metrics.niqe import PristineModel, _normalised, niqe
 from blindface.metrics.psnr import psnr
-from blindface.metrics.reference import PyiqaMetric
+from blindface.metrics.pyiqa_metric import PyiqaMetric
 from blindface.metrics.ssim import similarity_maps, ssim, ssim_y
 from blindface.metrics.stacks import as_stack
 from tests.unit.pictures import grey, noisy, textured

@@ -1,0 +1,1 @@
+"""A rectified flow from the posterior mean."""

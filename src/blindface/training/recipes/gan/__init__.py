@@ -1,0 +1,1 @@
+"""A relativistic GAN from the posterior mean."""
