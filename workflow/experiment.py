@@ -21,14 +21,8 @@ from blindface.restoration.methods import Method, chosen_methods
 WEIGHTS_KEYS = {
     "landmarks": ("landmarks.backend", "landmarks.detector"),
     "train": ("train.perceptual", "train.validation_lpips"),
-    "evaluate": (
-        "evaluate.lpips",
-        "evaluate.frechet",
-        "evaluate.identity",
-        "evaluate.landmarks",
-        "evaluate.pyiqa",
-        "landmarks.backend",
-    ),
+    # All that decides the metrics: it is recorded beside the files, and later commands measure by it.
+    "evaluate": ("evaluate", "-evaluate.device", "landmarks", "-landmarks.score", "-landmarks.device"),
 }
 GRAPH_KEYS = {
     "train.recipes": "decides which models and rows the graph has",

@@ -103,7 +103,9 @@ def _open(path: Path) -> pq.ParquetFile:
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing: make it with the stage that writes it") from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path} cannot be read as a packed table ({error}): delete it and make it again") from error
+        raise InputError(
+            f"{path} is no image table ({error}): give the Parquet file that a stage wrote, or make it again"
+        ) from error
 
 
 def _open_all(path: Path) -> list[pq.ParquetFile]:

@@ -27,7 +27,8 @@ ParamsOption = Annotated[
     typer.Option(
         "--params",
         help='A YAML file in the structure of params.yaml, or inline JSON such as \'{"split": {"seed": 3}}\'. '
-        "May be given several times: later ones win; what none of them names has the default of the full experiment.",
+        "May be given several times: later ones win; what none of them names is as the data record it, else the "
+        "default of the full experiment.",
     ),
 ]
 

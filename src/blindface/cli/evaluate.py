@@ -43,7 +43,6 @@ def evaluate_command(
     --targets data/targets.parquet --landmarks data/landmarks.parquet --weights data/weights/manifest.json
     --images data/scores/progressive1.parquet --output data/scores/progressive1.json
     """
-    choice = load_params(params)
     import time
 
     from blindface.base.progress import say
@@ -54,6 +53,7 @@ def evaluate_command(
 
     start = time.monotonic()
     files = Weights.load(weights)
+    choice = load_params(params, files.parameters)
     content = evaluate(
         restored,
         targets,

@@ -17,7 +17,8 @@ def named(values: list[str], option: str, kind: str) -> dict[str, str]:
     for value in values:
         name, equals, content = value.partition("=")
         if not (name and equals and content):
-            raise InputError(f"{option} {value} has no name: write it as NAME={kind}, for example objective1={value}")
+            example = f"{value}=objective1" if kind == "OBJECTIVE" else f"objective1={value}"
+            raise InputError(f"{option} {value} is no pair: write it as NAME={kind}, for example {example}")
         if name in result:
             raise InputError(f"{option} names {name} twice: give each name once")
         result[name] = content

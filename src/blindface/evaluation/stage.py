@@ -23,7 +23,7 @@ from __future__ import annotations
 import itertools
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
@@ -117,17 +117,18 @@ def evaluate(
         meters.unavailable["consistency"] = str(error)
     results = _measure(inputs, ids, meters, observed, STACK[device.type], workers)
     columns = {"id": pa.string()} | dict.fromkeys(results.values, pa.float64())
-    with ImageTableWriter(images_out, columns, metadata={"method": method}) as writer:
+    made = {} if pairs is None else {"objective": read_metadata(pairs).get("objective", "")}
+    made = {name: value for name, value in (made | read_metadata(restored)).items() if value}
+    with ImageTableWriter(images_out, columns, metadata=_recorded(method, made, params, network)) as writer:
         writer.append({"id": ids, **results.values}, {})
-    objective = None if pairs is None else read_metadata(pairs).get("objective")
     content = {
         "method": method,
-        "objective": objective,
+        "objective": made.get("objective"),
         "images": len(ids),
         "people": len(set(results.people)),
         "batch_size": params.batch_size,
         "device": device.type,
-        "chosen": json.loads(read_metadata(restored).get("chosen", "null")),
+        "chosen": json.loads(made.get("chosen", "null")),
         "failures": results.failures.found(ids),
         "metrics": summarise(results, meters, params),
         "backbones": meters.backbones,
@@ -135,6 +136,18 @@ def evaluate(
     }
     write_json(output, content)
     return content
+
+
+def _recorded(
+    method: str, made: Mapping[str, str], params: EvaluateParams, network: LandmarksParams | None
+) -> dict[str, str]:
+    """What a reader of the values needs besides: whose they are, and by which parameters they were measured."""
+    parameters = {"evaluate": params.model_dump(mode="json", exclude={"device"})}
+    if network is not None:
+        parameters["landmarks"] = {"backend": network.backend}
+    better = {each.name: each.better for each in descriptions(params) if each.per_image}
+    objective = {"objective": made["objective"]} if "objective" in made else {}
+    return {"method": method, **objective, "better": json.dumps(better), "parameters": json.dumps(parameters)}
 
 
 def summarise(results: Results, meters: Meters, params: EvaluateParams) -> dict[str, dict[str, Any]]:

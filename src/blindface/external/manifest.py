@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from blindface.base.errors import ExternalFileError, MetricUnavailableError
 from blindface.base.files import copy_file, sha256_file, write_json
@@ -22,7 +23,8 @@ def write_manifest(
 
     gather: what finds the files of pyiqa's metrics (`evaluate.pyiqa`); its own downloads are never used, and what the
     registry does not know is pinned here by its SHA-256.
-    The content is {"files": {name: {"file", "sha256"} or {"missing": reason}}}, sorted by name.
+    The content is {"files": {name: {"file", "sha256"} or {"missing": reason}}}, sorted by name; where the files are
+    those of evaluation, also {"parameters"}: how the data are measured, so that later commands need not be told.
     Errors: ExternalFileError for a file that cannot be had; with fetch.missing `skip` the reason is recorded instead.
     """
     names = finder.registry.needed(params, weights_only=True, stage=stage)
@@ -43,11 +45,18 @@ def write_manifest(
     if gather is not None and stage in (None, "evaluate"):
         for name in params.evaluate.pyiqa:
             files |= _pyiqa_files(name, params, Path(output).parent, finder, gather)
-    write_json(output, {"files": files})
+    recorded = {"parameters": _measured_by(params)} if stage in (None, "evaluate") else {}
+    write_json(output, {"files": files, **recorded})
     missing = [name for name, entry in files.items() if "missing" in entry]
     if missing:
         say(f"blindface: without {', '.join(missing)}: what needs them reads n/a, the reasons are in {output}")
     return files
+
+
+def _measured_by(params: Params) -> dict[str, Any]:
+    """The parameters that decide the metrics, in the structure of params.yaml; where they are computed is not one."""
+    evaluate = params.evaluate.model_dump(mode="json", exclude={"device"})
+    return {"evaluate": evaluate, "landmarks": params.landmarks.model_dump(mode="json", exclude={"device", "score"})}
 
 
 def _pyiqa_files(name: str, params: Params, folder: Path, finder: Finder, gather: Gather) -> dict[str, dict[str, str]]:

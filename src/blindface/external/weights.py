@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from blindface.base.errors import ExternalFileError, InputError
 from blindface.base.files import read_json, sha256_file
@@ -11,10 +12,14 @@ from blindface.base.files import read_json, sha256_file
 
 @dataclass(frozen=True)
 class Weights:
-    """Weight files by name. `entries` is the manifest's content, `folder` where the files stand."""
+    """Weight files by name. `entries` is the manifest's content, `folder` where the files stand.
+
+    parameters: those by which the data are measured, in the structure of params.yaml; empty where none are recorded.
+    """
 
     folder: Path
     entries: dict[str, dict[str, str]]
+    parameters: dict[str, Any] = field(default_factory=dict)
     _checked: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @classmethod
@@ -29,7 +34,7 @@ class Weights:
         entries = content.get("files") if isinstance(content, dict) else None
         if not isinstance(entries, dict) or not all(_is_entry(entry) for entry in entries.values()):
             raise InputError(f"{manifest} is not a manifest of weights: make it again with 'blindface weights'")
-        return cls(Path(manifest).parent, entries)
+        return cls(Path(manifest).parent, entries, content.get("parameters") or {})
 
     def reason(self, name: str) -> str | None:
         """Why the file is missing, or None if it is here."""

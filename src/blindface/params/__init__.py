@@ -109,12 +109,14 @@ def validate(values: Mapping[str, Any], origin: str = "parameters") -> Params:
         raise explain(error, Params, origin) from None
 
 
-def load_params(sources: Sequence[str | Path]) -> Params:
+def load_params(sources: Sequence[str | Path], known: Mapping[str, Any] | None = None) -> Params:
     """Read parameters from YAML files or inline JSON texts, later ones over earlier ones.
+
+    known: what the data record of their own parameters; any source wins over it.
 
     Errors: ParameterError if a file is missing, is not YAML or JSON, or does not fit the models.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(known or {})
     for source in sources:
         values = merge(values, _read_source(source))
     named = [str(source) for source in sources if not str(source).lstrip().startswith("{")]

@@ -65,7 +65,9 @@ def restore(
     if begun is not None:
         _check_begun(declared, begun)
     chosen = _tuned(declared, restorer, params, validation, targets)
-    metadata = {"method": method} | ({"chosen": json.dumps(chosen.record())} if chosen else {})
+    metadata = {"method": method, "objective": str(declared.objective)} | (
+        {"chosen": json.dumps(chosen.record())} if chosen else {}
+    )
     batches = _batches(pairs, begun, params.batch_size)
     total = -(-image_table.count_rows(pairs) // params.batch_size)
     with image_table.ImageTableWriter(output, {"id": pa.string()}, {"image": (SIZE, SIZE, 3)}, metadata) as writer:

@@ -277,7 +277,7 @@ def test_hashes_name_the_data_behind_the_numbers(sources):
 
 
 def test_a_misnamed_option_is_refused_with_an_example():
-    with pytest.raises(InputError, match=r"--pairs a\.parquet has no name: write it as NAME=PATH"):
+    with pytest.raises(InputError, match=r"--pairs a\.parquet is no pair: write it as NAME=PATH"):
         named_paths(["a.parquet"], "--pairs")
     with pytest.raises(InputError, match="--models names a twice"):
         named_paths(["a=b", "a=c"], "--models")

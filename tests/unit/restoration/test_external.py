@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from blindface.base import image_table
 from blindface.base.errors import InputError, ParameterError
 from blindface.base.images import Image
 from blindface.cli.app import app
-from blindface.params import validate
-from blindface.restoration.external import import_folder
+from blindface.params import Objective, validate
+from blindface.restoration.external import check_name, import_folder
 from tests.unit.pictures import textured
 
 IDS = ["Ann/Ann_0001", "Ann/Ann_0002", "Bo/Bo_0001"]
@@ -25,13 +26,18 @@ IDS = ["Ann/Ann_0001", "Ann/Ann_0002", "Bo/Bo_0001"]
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    pictures = textured(3)
-    for name, column, images in (("targets", "target", pictures), ("pairs", "blind", pictures[:, ::8, ::8])):
-        with image_table.ImageTableWriter(tmp_path / name, {"id": pa.string()}, {column: images.shape[1:]}) as writer:
-            writer.append({"id": IDS}, {column: np.ascontiguousarray(images)})
-    for name, picture in zip(IDS, pictures, strict=True):
-        write(tmp_path / "folder" / f"{name}.png", picture)
+    write_data(tmp_path, IDS)
     return tmp_path
+
+
+def write_data(path: Path, ids: list[str]) -> None:
+    pictures = textured(len(ids))
+    for name, column, images in (("targets", "target", pictures), ("pairs", "blind", pictures[:, ::8, ::8])):
+        shape, recorded = images.shape[1:], {"objective": "objective1"}
+        with image_table.ImageTableWriter(path / name, {"id": pa.string()}, {column: shape}, recorded) as writer:
+            writer.append({"id": ids}, {column: np.ascontiguousarray(images)})
+    for name, picture in zip(ids, pictures, strict=True):
+        write(path / "folder" / f"{name}.png", picture)
 
 
 def write(path: Path, picture: Image) -> None:
@@ -39,8 +45,9 @@ def write(path: Path, picture: Image) -> None:
     path.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
 
 
-def run(place: Path) -> int:
-    return import_folder(place / "folder", place / "pairs", place / "targets", place / "out", "theirs")
+def run(place: Path, objective: Objective | None = None, resize_larger: bool = False) -> int:
+    paths = (place / "folder", place / "pairs", place / "targets", place / "out")
+    return import_folder(*paths, "theirs", objective, resize_larger)
 
 
 def refused(place: Path) -> str:
@@ -54,7 +61,7 @@ def test_pictures_are_read_by_their_ids_in_the_order_of_the_pairs(place: Path) -
     assert run(place) == 3
     assert list(image_table.read_table(place / "out")["id"]) == IDS
     np.testing.assert_array_equal(image_table.read_images(place / "out", "image"), textured(3))
-    assert image_table.read_metadata(place / "out") == {"method": "theirs"}
+    assert image_table.read_metadata(place / "out") == {"method": "theirs", "objective": "objective1"}
 
 
 ACCENTS = ["Jos\u00e9 Garc\u00eda/Jos\u00e9 Garc\u00eda_0001", "Zo\u00eb/1"]
@@ -96,12 +103,13 @@ def test_the_commands_import_and_score_a_folder(place: Path) -> None:
     runner = CliRunner()
     packed_up = runner.invoke(app, ["import-folder", *given, "--output", str(place / "out")])
     assert packed_up.exit_code == 0, packed_up.output
-    assert image_table.read_metadata(place / "out") == {"method": "theirs"}
+    assert image_table.read_metadata(place / "out")["objective"] == "objective1"
     values = ["--images", str(place / "values.parquet"), "--output", str(place / "scores.json")]
     choice = ["--params", '{"evaluate": {"device": "cpu", "batch_size": 1, "bootstrap": 10}}']
     scored = runner.invoke(app, ["score-folder", *given, *values, *choice])
     assert scored.exit_code == 0, scored.output + str(scored.exception)
-    assert "theirs, 3 images" in scored.output
+    assert "theirs, 3 images of objective1" in scored.output
+    assert json.loads((place / "scores.json").read_text())["objective"] == "objective1"
     assert image_table.read_table(place / "values.parquet")["ssim"].tolist() == pytest.approx([1.0] * 3)
 
 
@@ -158,6 +166,59 @@ def test_sixteen_bits_are_refused(place: Path) -> None:
 def test_a_folder_that_is_not_there_is_said(place: Path) -> None:
     with pytest.raises(InputError, match="is no folder"):
         import_folder(place / "nowhere", place / "pairs", place / "targets", place / "out")
+
+
+def test_pairs_of_another_objective_than_the_one_asked_for_are_refused(place: Path) -> None:
+    with pytest.raises(InputError, match="holds blind images of objective1, not of objective2"):
+        run(place, "objective2")
+
+
+def test_larger_pictures_are_reduced_on_request_only(place: Path) -> None:
+    picture = textured(1)[0]
+    write(place / "folder" / f"{IDS[0]}.png", np.repeat(np.repeat(picture, 4, 0), 4, 1))
+    message = refused(place)
+    assert "1 larger than 128x128 px (Ann_0001.png is 512x512)" in message
+    assert "--resize" in message
+    run(place, resize_larger=True)
+    # the mean of each 4x4 block, which is of one value here
+    np.testing.assert_array_equal(image_table.read_images(place / "out", "image")[0], picture)
+
+
+def test_a_wide_or_small_picture_is_never_resized(place: Path) -> None:
+    write(place / "folder" / f"{IDS[0]}.png", np.zeros((256, 512, 3), np.uint8))
+    write(place / "folder" / f"{IDS[1]}.png", np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(InputError, match=r"2 not of 128x128 px \(Ann_0001.png is 512x256, Ann_0002.png is 64x64\)"):
+        run(place, resize_larger=True)
+
+
+def test_decomposed_names_are_those_of_the_ids_which_keep_their_form(tmp_path: Path) -> None:
+    ids = [unicodedata.normalize("NFC", name) for name in ("José García/José García_0001", "Zoë/1")]
+    write_data(tmp_path, ids)
+    for name in ids:
+        decomposed = tmp_path / "folder" / f"{unicodedata.normalize('NFD', name)}.png"
+        decomposed.parent.mkdir(exist_ok=True)
+        (tmp_path / "folder" / f"{name}.png").rename(decomposed)
+    assert run(tmp_path) == 2
+    assert list(image_table.read_table(tmp_path / "out")["id"]) == ids
+
+
+def test_flat_and_equal_pictures_are_named_and_measured(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(place / "folder" / f"{IDS[0]}.png", np.zeros((128, 128, 3), np.uint8))
+    write(place / "folder" / f"{IDS[2]}.png", textured(3)[1])
+    assert run(place) == 3
+    said = capsys.readouterr().err
+    assert f"1 pictures of {place / 'folder'} are of one colour: {IDS[0]}" in said
+    assert f"the same picture as another one: {IDS[2]}" in said
+
+
+@pytest.mark.parametrize("name", ["progressive1", "objective2", "a/b", "x" * 41])
+def test_a_name_that_the_graph_refuses_is_refused_by_the_commands(place: Path, name: str) -> None:
+    with pytest.raises(ParameterError, match="parameter 'name'"):
+        check_name(name)
+    given = ["--folder", str(place / "folder"), "--pairs", str(place / "pairs"), "--targets", str(place / "targets")]
+    made = ["--images", str(place / "values"), "--output", str(place / "scores.json")]
+    outcome = CliRunner().invoke(app, ["score-folder", "--method", name, *given, *made])
+    assert isinstance(outcome.exception, ParameterError)
 
 
 @pytest.mark.parametrize(

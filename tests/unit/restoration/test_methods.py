@@ -196,4 +196,4 @@ def test_parallel_refuses_models_that_do_not_fit(tmp_path: Path) -> None:
 def test_methods_without_a_choice_record_none(tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs.parquet", 16)
     restore("blind1", tmp_path / "pairs.parquet", [], tmp_path / "out.parquet")
-    assert image_table.read_metadata(tmp_path / "out.parquet") == {"method": "blind1"}
+    assert image_table.read_metadata(tmp_path / "out.parquet") == {"method": "blind1", "objective": "objective1"}

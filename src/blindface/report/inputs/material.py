@@ -97,7 +97,8 @@ class Material:
     @property
     def external(self) -> dict[str, Objective]:
         """Whose inputs each external method saw."""
-        return {method.name: method.objective for method in self.params.restore.external}
+        recorded = {name: scores.objective for name, scores in self.scores.items() if scores.objective}
+        return recorded | {method.name: method.objective for method in self.params.restore.external}
 
     @property
     def expected(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from blindface.base.errors import InputError
 from blindface.base.files import read_json
+from blindface.params import Objective
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Scores:
     metrics: Mapping[str, Metric]
     backbones: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
+    objective: Objective | None = None
     failures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -69,6 +71,7 @@ def read_scores(path: Path) -> Scores:
             metrics=metrics,
             backbones=content.get("backbones") or {},
             versions=content.get("versions") or {},
+            objective=content.get("objective"),
             failures=content.get("failures") or {},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
