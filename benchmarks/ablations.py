@@ -58,6 +58,11 @@ class Variant:
         """Name of its working directory."""
         return "".join(letter if letter.isalnum() else "-" for letter in self.name.lower())
 
+    @property
+    def model(self) -> str:
+        """The model that is trained, which is also the row that restores by it."""
+        return f"progressive{self.objective[-1]}"
+
 
 def read_plan(path: Path) -> tuple[dict[str, Any], list[Variant]]:
     """The overlay common to all and the variants in their order, each with its further seeds behind it."""
@@ -105,7 +110,7 @@ def run(variant: Variant, options: argparse.Namespace, common: dict[str, Any], g
     overlay.write_text(json.dumps(merge(common, variant.changes), indent=1))
     configs = [*options.configfile, overlay.resolve()]
     log = directory / "snakemake.log"
-    targets = [f"data/scores/{variant.objective}.json"]
+    targets = [f"data/scores/{variant.model}.json"]
     if snakemake(directory, targets, configs, options.cores, log, gpu) == 0:
         return None
     return f"{variant.name} failed; the end of {log}:\n" + "".join(log.open().readlines()[-40:])
@@ -144,11 +149,11 @@ def run_all(variants: Sequence[Variant], options: argparse.Namespace, common: di
 def read_row(variant: Variant, directory: Path) -> dict[str, Any] | None:
     """The numbers of a finished variant."""
     folder = directory / variant.folder / "data"
-    scores = folder / "scores" / f"{variant.objective}.json"
+    scores = folder / "scores" / f"{variant.model}.json"
     if not scores.is_file():
         return None
     found = json.loads(scores.read_text())
-    record = json.loads((folder / "models" / f"progressive{variant.objective[-1]}" / "run.json").read_text())
+    record = json.loads((folder / "models" / variant.model / "run.json").read_text())
     metrics = {
         label: next((value["batch_mean"] for name, value in found["metrics"].items() if name.startswith(start)), None)
         for label, start, _ in METRICS

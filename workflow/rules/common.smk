@@ -36,7 +36,6 @@ onstart:
 wildcard_constraints:
     objective="|".join(OBJECTIVES),
     part="|".join(PARTS),
-    number="[12]",
     method="|".join(METHODS),
     model=f"({'|'.join([*RECIPES, MAE])})[12]",
     stage="|".join(WEIGHTS_KEYS),

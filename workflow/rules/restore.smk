@@ -84,14 +84,16 @@ rule import_external:
 
 rule restore_steps:
     input:
-        pairs="data/pairs/objective{number}/test.parquet",
-        model="data/models/progressive{number}/generator.safetensors",
+        pairs=lambda wildcards: EXPERIMENT.pairs_of(wildcards.model, "test"),
+        model="data/models/{model}/generator.safetensors",
     output:
-        steps="data/restored/progressive{number}.steps.parquet",
+        steps="data/restored/{model}.steps.parquet",
     log:
-        "logs/restore_steps.progressive{number}.log",
+        "logs/restore_steps.{model}.log",
     benchmark:
-        "logs/benchmarks/restore_steps.progressive{number}.tsv"
+        "logs/benchmarks/restore_steps.{model}.tsv"
+    wildcard_constraints:
+        model="|".join(STEPPED) or "(?!)",
     conda:
         "../envs/blindface.yaml"
     resources:
@@ -106,23 +108,25 @@ rule restore_steps:
             "report.examples",
         ),
     message:
-        "Keeping the three steps of a few examples of progressive{wildcards.number}"
+        "Keeping each step of a few examples of {wildcards.model}"
     shell:
         "blindface restore-steps --params {params.slice:q} --model {input.model} --pairs {input.pairs}"
         " --output {output.steps} 2>&1 | tee {log}"
 
 
-# What a flow makes up: the spread of its samples.
+# What a model that samples makes up: the spread of its samples.
 rule restore_spread:
     input:
-        pairs="data/pairs/objective{number}/test.parquet",
-        model="data/models/flow{number}/generator.safetensors",
+        pairs=lambda wildcards: EXPERIMENT.pairs_of(wildcards.model, "test"),
+        model="data/models/{model}/generator.safetensors",
     output:
-        spread="data/restored/flow{number}.spread.parquet",
+        spread="data/restored/{model}.spread.parquet",
     log:
-        "logs/restore_spread.flow{number}.log",
+        "logs/restore_spread.{model}.log",
     benchmark:
-        "logs/benchmarks/restore_spread.flow{number}.tsv"
+        "logs/benchmarks/restore_spread.{model}.tsv"
+    wildcard_constraints:
+        model="|".join(SAMPLED) or "(?!)",
     conda:
         "../envs/blindface.yaml"
     resources:
@@ -135,7 +139,7 @@ rule restore_spread:
             "restore.weights", "restore.device", "restore.flow", "report.examples"
         ),
     message:
-        "Sampling a few examples of flow{wildcards.number}"
+        "Sampling a few examples of {wildcards.model}"
     shell:
         "blindface restore-spread --params {params.slice:q} --model {input.model} --pairs {input.pairs}"
         " --output {output.spread} 2>&1 | tee {log}"

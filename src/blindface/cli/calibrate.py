@@ -22,7 +22,7 @@ def calibrate_command(
     Example: blindface calibrate --targets data/targets.parquet --pairs data/pairs/objective1/test.parquet
     --pairs data/pairs/objective2/test.parquet --output reports/calibration.md
     """
-    from blindface.degradation.calibration import calibrate
+    from blindface.evaluation.calibration import calibrate
     from blindface.params import OBJECTIVES, load_params
 
     values = load_params(params)

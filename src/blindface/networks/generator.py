@@ -12,7 +12,7 @@ from blindface.networks.encoder import Encoder
 from blindface.networks.layers import EqualisedConv2d, ResidualBlock, initialise
 
 EncoderKind = Literal["none", "plain", "residual", "unet"]
-STEPS = 3
+DOUBLINGS = 3
 
 
 class Refinement(nn.Module):
@@ -64,7 +64,7 @@ class Generator(nn.Module):
             self.stem = nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU())
         else:
             self.stem = Encoder(channels, residual=encoder != "plain")
-        widths = [channels >> step for step in range(STEPS)]
+        widths = [channels >> step for step in range(DOUBLINGS)]
         self.steps = nn.ModuleList(_step(width) for width in widths)
         self.to_rgb = nn.ModuleList(initialise(nn.Conv2d(width // 2, 3, 1), gain=1.0) for width in widths)
         self.refinement = Refinement(widths[-1] // 2, refinement_blocks) if refinement_blocks else None
@@ -83,7 +83,7 @@ class Generator(nn.Module):
         """Side of the blind images in pixels."""
         return 16 if self.encoder == "none" else 128
 
-    def forward(self, blind: Tensor, steps: int = STEPS) -> list[Tensor]:
+    def forward(self, blind: Tensor, steps: int = DOUBLINGS) -> list[Tensor]:
         """Restore a batch.
 
         blind: (N, 3, S, S) float in [-1, 1], S = 16 without an encoder and 128 with one; steps: 1, 2 or 3.
@@ -96,7 +96,7 @@ class Generator(nn.Module):
             features = self.steps[index](features)
             if index < len(kept):
                 features = features + kept[index]
-            if self.refinement is not None and index == STEPS - 1:
+            if self.refinement is not None and index == DOUBLINGS - 1:
                 features = self.refinement(features, blind)
             images.append(self.to_rgb[index](features))
         return images

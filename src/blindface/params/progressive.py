@@ -10,13 +10,15 @@ from blindface.params.base import Block, setting
 from blindface.params.data import Objective
 from blindface.params.recipes import RecipeParams
 
+STEP_SIZES = {1: 32, 2: 64, 3: 128}
+"""The side of the generator's output at each of its steps, in px."""
 PerStep = Annotated[
     tuple[
         Annotated[float, Field(ge=0)],
         Annotated[float, Field(ge=0)],
         Annotated[float, Field(ge=0)],
     ],
-    Field(min_length=3, max_length=3),
+    Field(min_length=len(STEP_SIZES), max_length=len(STEP_SIZES)),
 ]
 
 

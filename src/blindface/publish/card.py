@@ -13,7 +13,7 @@ import pandas as pd
 from blindface.base.errors import InputError
 from blindface.base.files import read_json, write_text
 from blindface.networks.model_file import read_header
-from blindface.report.inputs.paper import SOURCES
+from blindface.report.inputs.names import SOURCES
 from blindface.report.inputs.scores import arrow
 from blindface.restoration.methods import BLIND
 from blindface.subgroups.kinds import ISSUES

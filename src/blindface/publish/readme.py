@@ -7,8 +7,8 @@ from pathlib import Path
 
 from blindface.base.errors import InputError
 from blindface.base.files import write_text
+from blindface.evaluation.paper import PAPER_VALUES
 from blindface.publish.results import read_results
-from blindface.report.inputs.paper import PAPER_VALUES
 from blindface.restoration.methods import in_order
 
 BEGIN, END = "<!-- results: made by `make readme` -->", "<!-- end of results -->"

@@ -52,11 +52,7 @@ def _without_photographs(reports: Path) -> Iterable[Path]:
 
 def stage_costs(benchmarks: Path) -> str:
     """Wall time, CPU time and memory of each job as CSV text; what was not measured is empty."""
-    lines = ["stage,seconds,cpu_seconds,memory_mb"]
-    for job in read_job_costs(benchmarks):
-        numbers = (job.seconds, job.cpu_seconds, job.megabytes)
-        lines.append(",".join([job.name, *("" if number is None else str(number) for number in numbers)]))
-    return "\n".join(lines) + "\n"
+    return read_job_costs(benchmarks).to_csv(index=False, lineterminator="\n")
 
 
 def read_results(folder: Path) -> dict[str, dict[str, float | None]]:

@@ -23,22 +23,14 @@ from blindface.report.figures import files as figures
 from blindface.report.figures.style import rc
 from blindface.report.inputs.analysis import severity_table
 from blindface.report.inputs.material import Material, Sources, gather
-from blindface.report.inputs.paper import PAPER, meaning_of
+from blindface.report.inputs.names import meaning_of
 from blindface.report.page.page import write_page
 from blindface.report.text import facts
 from blindface.report.text.differences import difference_frame
 from blindface.report.text.groups import groups_text, read_groups
 from blindface.report.text.image_table import write_image_table
-from blindface.report.text.results import (
-    difference_table,
-    memorisation_table,
-    of_sets,
-    other_protocol,
-    per_image,
-    same_protocol,
-)
+from blindface.report.text.sections import result_sections
 from blindface.report.text.summary import Findings, find_out, paragraph
-from blindface.report.text.table import Table
 
 __all__ = ["Sources", "build_report"]
 
@@ -79,12 +71,9 @@ def metrics_text(material: Material, findings: Findings) -> str:
     lines = [f"# {material.title}", "", paragraph(material, findings.changes), ""]
     lines += [f"- {sentence}" for sentence in facts.caveats(material)]
     if material.scores:
-        lines += _section("Beside the paper", f"{BESIDE} {PAPER}.", same_protocol(material))
-        lines += _section("Other backbones than the paper's", OTHER, other_protocol(material))
-        lines += _section("Per image", PER_IMAGE, per_image(material))
-        lines += _section("All images together", OF_SETS, of_sets(material))
-        lines += _section("Paired differences", PAIRED, difference_table(findings.differences))
-        lines += _section("Memorisation", MEMORISED, memorisation_table(material))
+        for section in result_sections(material, findings):
+            table = section.table.markdown().rstrip("\n")
+            lines += ["", f"## {section.title}", "", section.lead, "", table]
         lines += _protocols(material)
     groups = read_groups(material.sources.subgroups, material.sources.groups)
     if groups is not None:
@@ -94,34 +83,6 @@ def metrics_text(material: Material, findings: Findings) -> str:
     if material.lacks:
         lines += ["", "## Missing from this report", "", *(f"- {sentence}" for sentence in material.lacks)]
     return "\n".join(lines).rstrip() + "\n"
-
-
-BESIDE = (
-    "Ours: mean ± standard deviation over test batches, bold: the best on the same inputs. The paper's: as printed in"
-)
-OTHER = (
-    "These measure the same with other networks than the paper's. Their numbers and the paper's have different scales; "
-    "only what restoring changes, the ratio to the blind row, can be set side by side."
-)
-SOME = "A number of some images only says of how many and is never bold."
-PER_IMAGE = f"Mean over test images with its bootstrap 95 % interval; bold: the best on the same inputs. {SOME}"
-OF_SETS = (
-    "The features of all restored images together against those of their targets, each number with its 95 % interval: "
-    "how far the sets are apart, and how much of each lies inside the other."
-)
-PAIRED = (
-    "The same test images by two methods: mean difference with its bootstrap 95 % interval. ✓ the first is better, "
-    "✗ it is worse, ≈ the interval holds zero: these images do not tell."
-)
-MEMORISED = (
-    "Restored test faces looked up among the training faces: mean cosine of face embeddings with the nearest one, "
-    "beside that of their originals, the difference with its 95 % interval, and the share of faces that are nearer to "
-    "a training face than to their own original. A model that gives back what it has seen is high in both."
-)
-
-
-def _section(title: str, lead: str, table: Table | None) -> list[str]:
-    return [] if table is None else ["", f"## {title}", "", lead, "", table.markdown().rstrip("\n")]
 
 
 def _protocols(material: Material) -> list[str]:

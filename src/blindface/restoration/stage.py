@@ -20,6 +20,7 @@ from blindface.base.errors import InputError
 from blindface.base.images import SIZE, Image, signed_to_uint8, to_signed
 from blindface.base.progress import say, track
 from blindface.params import RestoreParams
+from blindface.params.progressive import STEP_SIZES
 from blindface.restoration.methods import METHODS, Method
 from blindface.restoration.models import load_model, restore_images
 from blindface.restoration.tuning import Choice, tune
@@ -27,8 +28,6 @@ from blindface.restoration.ways import Given, Restorer, make_restorer
 
 if TYPE_CHECKING:
     import torch
-
-STEP_SIZES = {"step1": 32, "step2": 64, "step3": 128}
 
 
 def restore(
@@ -126,11 +125,11 @@ def restore_steps(
     """
     network = load_model(model, weights, device).network
     with image_table.ImageTableWriter(
-        output, {"id": pa.string()}, {name: (size, size, 3) for name, size in STEP_SIZES.items()}
+        output, {"id": pa.string()}, {f"step{step}": (size, size, 3) for step, size in STEP_SIZES.items()}
     ) as writer:
         for ids, images in _first(image_table.iterate_images(pairs, "blind", min(examples, 64)), examples):
             steps = restore_images(network, images)
-            writer.append({"id": ids}, dict(zip(STEP_SIZES, steps, strict=True)))
+            writer.append({"id": ids}, {f"step{step}": stack for step, stack in zip(STEP_SIZES, steps, strict=True)})
         return writer.rows
 
 

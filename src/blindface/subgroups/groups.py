@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from blindface.degradation.names import DRAWS
 from blindface.landmarks.table import Landmarks
 from blindface.params import SubgroupsParams
 from blindface.subgroups.kinds import (
@@ -23,9 +24,6 @@ from blindface.subgroups.kinds import (
     pose_kinds,
     strength_kind,
 )
-
-DRAWS = {"k": "Blur kernel k", "sigma": "Blur σ", "s": "Reduced size s", "delta": "Noise δ", "q": "JPEG quality q"}
-"""The drawn parameters of equation (1)."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +128,12 @@ def by_labels(ids: Sequence[str], source: str, labels: pd.DataFrame) -> list[Gro
 def by_strength(objective: str, draws: pd.DataFrame, bins: int) -> list[Grouping]:
     """Groups of equal width by each drawn parameter of one objective's blind images."""
     found = []
-    for parameter, meaning in DRAWS.items():
+    for parameter, drawn in DRAWS.items():
         values = draws[parameter].to_numpy(np.float64)
         edges = _edges(values, bins)
         names = _ranges(edges, whole=bool(np.all(values == np.round(values))), largest=float(values.max()))
         labels = _banded(list(draws["id"]), values, edges[1:-1], names)
-        found.append(Grouping(strength_kind(parameter, meaning, objective), labels, names, objective))
+        found.append(Grouping(strength_kind(parameter, drawn.title, objective), labels, names, objective))
     return found
 
 

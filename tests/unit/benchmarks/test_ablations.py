@@ -75,7 +75,7 @@ def test_rows_are_read_and_seeds_give_their_spread(ablations: ModuleType, tmp_pa
         folder = tmp_path / variant.folder / "data"
         for path, content in (
             (
-                folder / "scores/objective1.json",
+                folder / "scores/progressive1.json",
                 {"images": 3, "metrics": {"psnr_batch": {"batch_mean": psnr}, "lpips_vgg": {"batch_mean": None}}},
             ),
             (folder / "models/progressive1/run.json", {"seconds": 5.0, "weights_sha256": "ab", "device": {}}),

@@ -20,7 +20,7 @@ from blindface.params import OBJECTIVES
 from blindface.publish import publish_model, publish_results, write_card
 from blindface.publish.readme import BEGIN, END, results_table, update_readme
 from blindface.publish.sample import sample_sheet, write_overview, write_sample
-from blindface.report.inputs.paper import SOURCES
+from blindface.report.inputs.names import SOURCES
 
 METRICS = {
     "psnr_batch": {"label": "PSNR (batch)", "better": "higher", "batch_mean": 21.25, "interval": None},

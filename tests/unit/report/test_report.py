@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
-from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
-import pyarrow as pa
 import pytest
-from PIL import Image as Pillow
 
 from blindface.base.errors import InputError
-from blindface.base.image_table import ImageTableWriter
 from blindface.base.version import find_commit
 from blindface.cli.named import named_paths
 from blindface.params import OBJECTIVES, Params, load_params
 from blindface.params.data import Interpolation
 from blindface.report import Sources, build_report
-from blindface.report.durations import read_durations
 from blindface.report.figures.files import PICTURES
 from blindface.report.figures.group_charts import NAMES as GROUP_CHARTS
 from blindface.report.figures.style import PALETTE
-from blindface.report.inputs.material import Material, gather, hashes
-from blindface.report.page.cards import spread_groups
-from blindface.report.page.page import DARK
+from blindface.report.inputs.material import gather, hashes
+from blindface.report.page.page import DARK, durations
 from blindface.report.text.facts import INTERPOLATIONS, run_facts
 from blindface.report.text.summary import paragraph
-from blindface.tracking import TrackedRun
-from blindface.tracking.note import write_note
-from blindface.tracking.record import record_key
 from tests.unit.report.inputs import MODELS, write_inputs
 
 PARAMS = '{"fetch": {"source": "embedded"}, "report": {"title": "A report of <drawn> faces", "examples": 5}}'
@@ -284,11 +271,11 @@ def test_a_misnamed_option_is_refused_with_an_example():
     assert named_paths(["a=b/c=d"], "--models") == {"a": Path("b/c=d")}
 
 
-def test_durations_come_in_the_order_of_the_data_and_broken_files_are_left_out(tmp_path):
+def test_jobs_stand_there_by_their_duration_and_broken_files_are_left_out(tmp_path):
     head = "s\th:m:s\tmax_rss\n"
     files = {
-        "evaluate.blind1": "4.5\t0:00:04\t300.5\n",
         "degrade.objective1.test": "2.0\t0:00:02\tNA\n",
+        "evaluate.blind1": "9.5\t0:00:09\t1\n4.5\t0:00:04\t300.5\n",
         "my_rule": "1.0\t0:00:01\t10\n",
         "write_report": "9.0\t0:00:09\t10\n",
         "train.progressive1": "",
@@ -296,201 +283,10 @@ def test_durations_come_in_the_order_of_the_data_and_broken_files_are_left_out(t
     for name, row in files.items():
         (tmp_path / f"{name}.tsv").write_text(head + row)
     (tmp_path / "split.tsv").write_text("not a benchmark")
-    assert [(found.name, found.seconds, found.megabytes) for found in read_durations(tmp_path)] == [
-        ("degrade.objective1.test", 2.0, None),
-        ("evaluate.blind1", 4.5, 300.5),
-        ("my_rule", 1.0, 10.0),
+    (tmp_path / "check.tsv").write_text("")
+    assert durations(tmp_path) == [
+        ("evaluate, blind1", "4 s", 300.5),
+        ("degrade, objective1, test", "2 s", None),
+        ("my_rule", "1 s", 10.0),
     ]
-    assert read_durations(None) == read_durations(tmp_path / "gone") == []
-
-
-def test_the_run_of_mlflow_is_named_without_the_address_of_the_store(sources, tmp_path):
-    shutil.copytree(sources.models["progressive1"], tmp_path / "progressive1")
-    models = {"progressive1": tmp_path / "progressive1"}
-    assert dict(run_facts(gather(replace(sources, models=models))))["MLflow runs"] == "none is noted beside the models"
-    record = record_key(json.loads((tmp_path / "progressive1/run.json").read_text()))
-    run = TrackedRun("https://me:secret@host", "faces", "1", "0123abcd", "progressive1 on 2 May", record)
-    write_note(tmp_path / "progressive1", run)
-    text = dict(run_facts(gather(replace(sources, models=models))))["MLflow runs"]
-    assert text == "progressive 1: 0123abcd (progressive1 on 2 May, experiment faces)"
-
-
-def test_what_a_method_chose_on_the_validation_part_is_said(tmp_path):
-    chosen = {
-        "what": "weight of progressive 2 in the blend",
-        "value": 0.75,
-        "criterion": "psnr",
-        "images": 8,
-        "means": {},
-    }
-    path = tmp_path / "parallel.parquet"
-    with ImageTableWriter(path, {"id": pa.string()}, {"image": (8, 8, 3)}, {"chosen": json.dumps(chosen)}) as writer:
-        writer.append({"id": ["a"]}, {"image": np.zeros((1, 8, 8, 3), np.uint8)})
-    material = Material(Sources(Params(), restored={"parallel": path}))
-    assert material.chosen("parallel") == "weight of progressive 2 in the blend: 0.75, by psnr on 8 validation images"
-    assert material.chosen("progressive1") == ""
-
-
-def test_missing_pieces_of_every_kind_are_named(sources):
-    lacking = replace(
-        sources, split=None, memorisation=None, skipped=None, targets=None, models={}, steps={}, restored={}
-    )
-    text = " ".join(gather(lacking).lacks)
-    for piece in (
-        "No split",
-        "No memorisation",
-        "No list of skipped photographs",
-        "No targets",
-        "No training history of progressive1",
-        "No training record of progressive2",
-        "No restored images of progressive 1, sequence: 1, then 2, progressive 2",
-        "No outputs of the single steps of progressive 1, progressive 2",
-    ):
-        assert piece in text
-
-
-@pytest.fixture(scope="module")
-def browser():
-    place = shutil.which("chromium") or shutil.which("google-chrome")
-    if place is None or find_spec("playwright") is None:
-        lacks = "chromium on this system" if place is None else "playwright in this environment"
-        warnings.warn(f"no {lacks}: the page is NOT tested in a browser", stacklevel=1)
-        pytest.skip(f"NOT tested in a browser: no {lacks}")
-    from playwright import sync_api as playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as engine:
-        found = engine.chromium.launch(executable_path=place, args=arguments)
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def page(browser, built):
-    context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark", has_touch=True)
-    tab = context.new_page()
-    tab.complaints, tab.requests = [], []
-    tab.on("console", lambda message: tab.complaints.append(message.text))
-    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
-    tab.on("request", lambda request: tab.requests.append(request.url))
-    tab.goto((built / "index.html").as_uri())
-    yield tab
-    context.close()
-
-
-def cut(page) -> float:
-    return float(page.locator(".compare").first.evaluate("e => parseFloat(e.style.getPropertyValue('--cut'))"))
-
-
-def test_the_page_opens_without_complaint_and_without_requests(page):
-    assert page.complaints == []
-    assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
-    assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
-
-
-def test_sliders_move_by_keyboard(page):
-    slider = page.locator(".compare input").first
-    slider.focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    assert cut(page) == 52
-    assert "52 % blind" in slider.get_attribute("aria-valuetext")
-    page.keyboard.press("Home")
-    assert cut(page) == 0
-
-
-def test_sliders_follow_the_mouse_and_cut_the_picture_there(page):
-    slider = page.locator(".compare input").first
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 30)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 30, steps=4)
-    page.mouse.up()
-    assert cut(page) == pytest.approx(20, abs=2)
-    clip = page.locator(".compare .over").first.evaluate("e => getComputedStyle(e).clipPath")
-    assert "80%" in clip or "79%" in clip or "81%" in clip
-
-
-def test_sliders_follow_a_finger(page):
-    slider = page.locator(".compare input").nth(1)
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
-    page.touchscreen.tap(box["x"] + box["width"] * 0.75, box["y"] + 30)
-    moved = page.locator(".compare").nth(1).evaluate("e => parseFloat(e.style.getPropertyValue('--cut'))")
-    assert moved == pytest.approx(75, abs=2)
-
-
-def test_every_slider_is_reached_by_the_tab_key_and_says_what_it_compares(page):
-    names = page.evaluate("[...document.querySelectorAll('.compare input')].map(e => e.getAttribute('aria-label'))")
-    assert len(set(names)) == len(names) == 14
-    page.locator(".compare input").first.focus()
-    for _ in names[1:]:
-        page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == names[-1]
-
-
-# What sticks out of a phone's screen, apart from what lies in an area that scrolls by itself.
-OUTSIDE = """[...document.querySelectorAll('main *')].filter(e => {
-  const box = e.getBoundingClientRect();
-  return box.width > 1 && (box.right > 390.5 || box.left < -0.5) && !e.closest('.scroll, pre, svg');
-}).map(e => e.outerHTML.slice(0, 80))"""
-
-
-def test_a_phone_needs_no_sideways_scrolling(page):
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
-    assert page.evaluate(OUTSIDE) == []
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-
-
-def test_without_scripts_the_page_shows_both_halves(browser, built):
-    context = browser.new_context(java_script_enabled=False)
-    tab = context.new_page()
-    tab.goto((built / "index.html").as_uri())
-    clip = tab.locator(".compare .over").first
-    assert clip.is_visible()
-    assert "50%" in (built / "index.html").read_text().split(".compare {")[1].split("}")[0]
-    context.close()
-
-
-def test_the_button_changes_between_dark_and_light(page):
-    colour = "getComputedStyle(document.body).backgroundColor"
-    dark = page.evaluate(colour)
-    page.locator("#theme").click()
-    assert page.evaluate(colour) != dark
-    page.locator("#theme").click()
-    assert page.evaluate(colour) == dark
-
-
-def contrast(one: str, other: str) -> float:
-    """Contrast ratio of two colours `#rrggbb`, as WCAG 2.2 defines it."""
-    lights = []
-    for text in (one, other):
-        parts = [int(text[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
-    return (max(lights) + 0.05) / (min(lights) + 0.05)
-
-
-@pytest.mark.parametrize("palette", [PALETTE, DARK], ids=["light", "dark"])
-def test_every_colour_of_text_can_be_read_on_the_page(palette):
-    # the page tells roles apart by their value on light ground
-    assert len({PALETTE[role] for role in palette}) == len({(PALETTE[role], DARK[role]) for role in palette})
-    # 4.5: WCAG 2.2, success criterion 1.4.3, level AA
-    weak = {name for name, value in palette.items() if contrast(value, palette["paper"]) < 4.5}
-    assert weak == {"paper", "line"}
-
-
-def test_what_a_flow_makes_up_is_a_map_on_the_page(sources, tmp_path):
-    ids = gather(sources).test_ids()[:2]
-    mean, spread = np.full((2, 128, 128, 3), 90, np.uint8), np.zeros((2, 128, 128, 3), np.uint8)
-    spread[:, :64] = 24
-    with ImageTableWriter(
-        tmp_path / "spread", {"id": pa.string()}, dict.fromkeys(("mean", "spread"), (128, 128, 3))
-    ) as writer:
-        writer.append({"id": ids}, {"mean": mean, "spread": spread})
-    (group,) = spread_groups(gather(replace(sources, spread={"flow1": tmp_path / "spread"})))
-    assert group["heads"] == ["blind", "mean of samples", "made up", "original"]
-    shown = np.asarray(Pillow.open(BytesIO(base64.b64decode(group["rows"][0][2].partition(",")[2]))))
-    assert (shown[0, 0].tolist(), shown[-1, 0].tolist()) == ([128] * 3, [0] * 3)  # half of 48 levels, and none
+    assert durations(None) == durations(tmp_path / "gone") == []

@@ -6,9 +6,9 @@ import pytest
 
 from blindface.base.errors import InputError
 from blindface.base.files import write_json
+from blindface.evaluation.paper import PAPER_METRICS, PAPER_VALUES
 from blindface.params import Params, validate
 from blindface.report.inputs.material import Material, Sources
-from blindface.report.inputs.paper import PAPER_METRICS, PAPER_VALUES
 from blindface.report.inputs.scores import Metric, Scores, decimals, deviation, interval, read_scores
 from blindface.report.text import results
 from blindface.report.text.differences import Difference

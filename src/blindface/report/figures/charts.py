@@ -9,14 +9,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from blindface.degradation.names import DRAWS
+from blindface.evaluation.paper import PAPER_VALUES, PaperMetric
+from blindface.params.progressive import STEP_SIZES
 from blindface.report.figures.style import LINE_MARGINS, PALETTE, Margins, colour, label_ends, set_title
 from blindface.report.inputs.analysis import SMALL, Bin
 from blindface.report.inputs.material import numeric
-from blindface.report.inputs.paper import DRAWS, PAPER_VALUES, PaperMetric
 from blindface.report.inputs.scores import Scores, arrow
 from blindface.restoration.methods import Method, method_of
-
-STEP_SIZES = {1: "32 px", 2: "64 px", 3: "128 px"}
 
 TERMS = {
     "psnr": "Validation PSNR (dB)",
@@ -39,6 +39,10 @@ def draw_empty(axes: Axes, title: str, reason: str) -> None:
     axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=PALETTE["muted"], wrap=True)
 
 
+def _size(step: int) -> str:
+    return f"{STEP_SIZES[step]} px" if step in STEP_SIZES else f"step {step}"
+
+
 def draw_term(axes: Axes, history: pd.DataFrame, term: str, title: str) -> None:
     """One column of the history over the epochs, a line per step, labelled at its end."""
     ends = []
@@ -49,9 +53,7 @@ def draw_term(axes: Axes, history: pd.DataFrame, term: str, title: str) -> None:
             continue
         tint = PALETTE.get(f"step{step}", PALETTE["ink"])
         axes.plot(epochs[there], values[there], color=tint, marker="o" if there.sum() < 15 else None, markersize=3)
-        ends.append(
-            (float(epochs[there][-1]), float(values[there][-1]), STEP_SIZES.get(int(step), f"step {step}"), tint)
-        )
+        ends.append((float(epochs[there][-1]), float(values[there][-1]), _size(int(step)), tint))
     set_title(axes, title, LINE_MARGINS[0])
     axes.set_xlabel("epoch")
     epochs = np.unique(numeric(history, "epoch"))

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from blindface.degradation.names import DRAWS
+from blindface.evaluation.paper import PAPER_METRICS
 from blindface.params import OBJECTIVES, Objective
 from blindface.report.figures import montage
 from blindface.report.figures.charts import (
@@ -39,7 +41,6 @@ from blindface.report.figures.group_charts import issue_figure
 from blindface.report.figures.style import LINE_MARGINS, LINE_SIZE, add_key, colour, panels, save
 from blindface.report.inputs.analysis import Bin, by_strength, join_draws, ranking_metric
 from blindface.report.inputs.material import Material
-from blindface.report.inputs.paper import DRAWS, PAPER_METRICS
 from blindface.report.inputs.scores import find, label_of
 from blindface.report.text.groups import read_groups
 from blindface.restoration.methods import method_of, objective_of

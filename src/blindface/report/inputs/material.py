@@ -20,8 +20,9 @@ from blindface.base.errors import InputError
 from blindface.base.files import read_json, sha256_file
 from blindface.base.images import Image
 from blindface.params import OBJECTIVES, PARTS, Objective, Params
+from blindface.params.progressive import STEP_SIZES
 from blindface.photographs.archive import is_harmless, read_skipped
-from blindface.report.inputs.paper import TITLES
+from blindface.report.inputs.names import TITLES
 from blindface.report.inputs.scores import Scores, read_scores
 from blindface.restoration.methods import Method, chosen_methods, in_order, lead_of, method_of
 from blindface.split import read_split
@@ -146,7 +147,7 @@ class Material:
     def steps(self, model: str, ids: Sequence[str]) -> list[Image] | None:
         """Outputs of steps 1, 2, 3 at 32, 64, 128 px, or None."""
         path = self.sources.steps.get(model)
-        stacks = [self._read(path, column, ids) for column in ("step1", "step2", "step3")]
+        stacks = [self._read(path, column, ids) for column in (f"step{step}" for step in STEP_SIZES)]
         return None if any(stack is None for stack in stacks) else [stack for stack in stacks if stack is not None]
 
     def spread(self, model: str, count: int) -> tuple[list[str], Image, Image] | None:

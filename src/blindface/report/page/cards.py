@@ -14,12 +14,12 @@ from markupsafe import Markup
 from PIL import Image as Pillow
 
 from blindface.base.images import Image
+from blindface.degradation.names import DRAWS
 from blindface.params import OBJECTIVES, Objective
 from blindface.report.figures.files import model_title, title_of
 from blindface.report.figures.montage import draw_text
 from blindface.report.inputs.analysis import Example, choose_examples, mildest_to_strongest, random_ids, relative
 from blindface.report.inputs.material import Material
-from blindface.report.inputs.paper import DRAWS
 from blindface.report.inputs.scores import Scores, decimals, label_of
 from blindface.restoration.methods import objective_of
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from blindface.base.job_costs import read_job_costs
+from blindface.degradation.names import DRAWS
+from blindface.evaluation.paper import PAPER_METRICS
 from blindface.params import OBJECTIVES, Objective
-from blindface.report.durations import read_durations
 from blindface.report.figures.charts import (
     METRIC_MARGINS,
     SEVERITY_MARGINS,
@@ -24,21 +27,14 @@ from blindface.report.figures.charts import (
 from blindface.report.figures.files import METRICS_CAPTION, model_title, severity_panels, title_of
 from blindface.report.figures.style import DARK, LINE_MARGINS, LINE_SIZE, PALETTE, inline_svg, panels, role_of
 from blindface.report.inputs.material import Material, hashes
-from blindface.report.inputs.paper import DRAWS, PAPER, PAPER_METRICS, meaning_of
+from blindface.report.inputs.names import meaning_of
 from blindface.report.inputs.scores import arrow, find
 from blindface.report.page import cards
 from blindface.report.page.groups import group_context
 from blindface.report.text import facts
-from blindface.report.text.results import (
-    difference_table,
-    memorisation_table,
-    of_sets,
-    other_protocol,
-    per_image,
-    same_protocol,
-)
+from blindface.report.text.sections import result_sections
 from blindface.report.text.summary import Findings, paragraph
-from blindface.report.text.table import Table
+from blindface.report.text.table import MARKS
 
 
 def write_page(material: Material, findings: Findings, photographs: bool, commit: str | None) -> str:
@@ -51,9 +47,9 @@ def write_page(material: Material, findings: Findings, photographs: bool, commit
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["lead"] = _lead
     context = {
         "title": material.title,
-        "paper": PAPER,
         "palettes": {"light": PALETTE, "dark": DARK},
         "style": Markup((folder / "page.css").read_text()),
         "script": Markup((folder / "page.js").read_text()),
@@ -78,26 +74,22 @@ def write_page(material: Material, findings: Findings, photographs: bool, commit
     return environment.get_template("page.html").render(context)
 
 
+def _lead(text: str) -> Markup:
+    """A section's lead with a typographer's apostrophes, its signs of verdicts in their colours."""
+    marked = str(escape(text.replace("'", "’")))
+    for verdict, sign in MARKS.items():
+        marked = marked.replace(sign, f'<span class="verdict {verdict}">{sign}</span>')
+    return Markup(marked)
+
+
 def _tables(material: Material, findings: Findings) -> dict[str, Any]:
     scores = material.scores
     protocols: dict[str, tuple[str, str, str, str]] = {}
     for score in scores.values():
         for name, metric in score.metrics.items():
             protocols.setdefault(name, (metric.label, name, meaning_of(name), metric.protocol))
-    tables: dict[str, Table | None] = {"same": None, "other": None, "images": None, "sets": None}
-    if scores:
-        tables = {
-            "same": same_protocol(material),
-            "other": other_protocol(material),
-            "images": per_image(material),
-            "sets": of_sets(material),
-        }
     return {
-        "tables": tables
-        | {
-            "differences": difference_table(findings.differences),
-            "memorisation": memorisation_table(material),
-        },
+        "sections": result_sections(material, findings),
         "methods": [(method.label, method.what, material.chosen(method.name)) for method in material.methods],
         "protocols": list(protocols.values()),
     }
@@ -147,7 +139,6 @@ def _provenance(material: Material, photographs: bool, commit: str | None) -> di
     skipped = material.skipped
     reasons = {} if skipped is None or skipped.empty else skipped["reason"].value_counts(sort=False).to_dict()
     named = [] if skipped is None or not photographs else list(skipped.itertuples(index=False, name=None))[:50]
-    jobs = read_durations(material.sources.benchmarks)
     parameters = yaml.safe_dump(material.params.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     return {
         "facts": facts.run_facts(material),
@@ -155,9 +146,24 @@ def _provenance(material: Material, photographs: bool, commit: str | None) -> di
         "versions": facts.versions(material),
         "hashes": hashes(material),
         "commit": commit,
-        "durations": [(job.name.replace(".", ", "), facts.duration_text(job.seconds), job.megabytes) for job in jobs],
+        "durations": durations(material.sources.benchmarks),
         "parameters": parameters,
         "skip_reasons": sorted(reasons.items()),
         "skipped": named,
         "weights": sorted(material.weights.items()),
     }
+
+
+def durations(folder: Path | None) -> list[tuple[str, str, float | None]]:
+    """Job, time and most memory in MB, the longest first, without the report itself.
+
+    They are no inputs of the report: a pulled result has none, and a stage measured anew changes no number.
+    """
+    if folder is None:
+        return []
+    jobs = read_job_costs(folder).sort_values("seconds", ascending=False, kind="stable")
+    jobs = jobs[jobs["stage"] != "write_report"]
+    return [
+        (name.replace(".", ", "), facts.duration_text(seconds), None if isnan(memory) else memory)
+        for name, seconds, memory in zip(jobs["stage"], jobs["seconds"], jobs["memory_mb"], strict=True)
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from blindface.evaluation.failures import sentences as failure_sentences
 from blindface.report.inputs.material import Material
-from blindface.report.inputs.paper import SOURCES
+from blindface.report.inputs.names import SOURCES
 from blindface.restoration.methods import method_of
 
 Fact = tuple[str, str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from blindface.evaluation.paper import PAPER_METRICS, PAPER_VALUES, PaperMetric
 from blindface.report.inputs.material import Material
-from blindface.report.inputs.paper import PAPER_METRICS, PAPER_VALUES, PaperMetric
 from blindface.report.inputs.scores import (
     Metric,
     Scores,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blindface.evaluation.paper import PAPER_METRICS, PAPER_VALUES, PaperMetric
 from blindface.params import OBJECTIVES
 from blindface.report.inputs.material import Material
-from blindface.report.inputs.paper import PAPER_METRICS, PAPER_VALUES, SOURCES, PaperMetric
+from blindface.report.inputs.names import SOURCES
 from blindface.report.inputs.scores import decimals, find, label_of
 from blindface.report.text.differences import Difference, differences
 from blindface.restoration.methods import Method

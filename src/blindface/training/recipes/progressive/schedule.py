@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from blindface.params.progressive import LOSSES, ObjectiveParams, WeightParams
+from blindface.params.progressive import LOSSES, STEP_SIZES, ObjectiveParams, WeightParams
 
-STEPS = (1, 2, 3)
+STEPS = tuple(STEP_SIZES)
 StepWeights = tuple[Mapping[str, float], ...]
 """For steps 1, 2, 3 the weight of each loss by name."""
 

@@ -18,15 +18,9 @@ from blindface.base.files import write_text
 from blindface.base.image_table import count_rows, iterate_images, read_images, read_metadata
 from blindface.base.images import Image, resize
 from blindface.base.progress import track
+from blindface.evaluation.paper import PAPER_BATCHES, PAPER_METRICS, PAPER_VALUES
 from blindface.params.data import Interpolation
-
-PAPER = {
-    "objective1": {"psnr_batch": (20.1, 0.2), "ssim": (0.59, 0.01), "ms_ssim": (0.818, 0.002)},
-    "objective2": {"psnr_batch": (21.1, 0.7), "ssim": (0.57, 0.03), "ms_ssim": (0.83, 0.02)},
-}
-"""Golan & Zoppellari's table, rows of the blind images: mean and deviation over batches."""
-
-PAPER_BATCHES = {"objective1": 32, "objective2": 16}
+from blindface.restoration.methods import BLIND
 
 NAMES = {
     "psnr_batch": ("PSNR of the batch [dB]", 2),
@@ -118,8 +112,8 @@ def render(rows: list[Row], display: str) -> str:
             + " | ".join(row.text(name) for name in NAMES)
             + " |"
         )
-        paper = PAPER[row.objective]
-        known = [f"{paper[name][0]} ± {paper[name][1]}" if name in paper else "" for name in NAMES]
+        paper = {metric.same[0]: PAPER_VALUES[BLIND[row.objective]][metric.name].text for metric in PAPER_METRICS}
+        known = [paper.get(name, "") for name in NAMES]
         lines.append(f"| paper, {row.objective} | 2,650 | {PAPER_BATCHES[row.objective]} | " + " | ".join(known) + " |")
     lines += ["", "The paper does not say on which colours its SSIM is taken.", ""]
     for row in rows:

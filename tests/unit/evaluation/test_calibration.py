@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from blindface.base.image_table import ImageTableWriter
 from blindface.cli.app import app
-from blindface.degradation.calibration import calibrate, measure
+from blindface.evaluation.calibration import calibrate, measure
 
 
 @pytest.fixture

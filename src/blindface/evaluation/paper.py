@@ -1,4 +1,4 @@
-"""The columns of the paper's table, its numbers with their source, and what the report calls things."""
+"""The paper's table: its columns, its numbers with their source, and the batches they were taken over."""
 
 from __future__ import annotations
 
@@ -64,48 +64,5 @@ PAPER_VALUES: Mapping[str, Mapping[str, PaperValue]] = {
 }
 """The paper's numbers by our method name and the paper's metric; it has no row for the two models in sequence."""
 
-MEANINGS = {
-    "psnr": "how near every pixel is to the original, in decibels; 1 dB more is 21 % less squared error",
-    "ms_ssim": "how well structures agree with the original at several sizes; 1 is identical",
-    "ssim": "how well structures agree with the original; 1 is identical",
-    "lpips": "how different two images look to a network that was fitted to people's judgement; 0 is identical",
-    "niqe": "how far an image's texture is from that of natural photographs; it never sees the original",
-    "fid": "how far all restored images together are from all originals, in the features of a network; 0 is identical",
-    "frechet": "how far all restored faces together are from all originals, in the features of a face network",
-    "identity": "whether a face network takes both for the same person; 1 is the same face",
-    "landmark_distance": "how far eyes, nose and mouth are from where they are in the original; 0 is in place",
-    "high_frequency_error": "how far the amount of fine detail is from the original's, in doublings; 0 is as much",
-}
-"""What a metric means in plain words, by the beginning of its name."""
-
-
-def meaning_of(name: str) -> str:
-    """A metric's meaning in plain words; empty for one that is not known."""
-    return next((text for start, text in MEANINGS.items() if name.startswith(start)), "")
-
-
-SOURCES = {
-    "lfw": "LFW, 250×250",
-    "lfw-150": "LFW, the originals at 150×150",
-    "lfw-deepfunneled": "LFW, deep-funnelled",
-    "folder": "a folder of photographs",
-    "embedded": "the embedded set of rendered faces",
-}
-"""Labels of `fetch.source`."""
-TITLES = {
-    "lfw": "LFW",
-    "lfw-150": "LFW (150×150)",
-    "lfw-deepfunneled": "LFW (deep-funnelled)",
-    "folder": "own photographs",
-    "embedded": "rendered faces",
-}
-"""The same in a title."""
-
-DRAWS = {
-    "k": ("k", "kernel", True),
-    "sigma": ("σ", "blur", True),
-    "s": ("s", "reduced size", False),
-    "delta": ("δ", "noise", True),
-    "q": ("q", "JPEG quality", False),
-}
-"""Drawn parameters of equation (1): symbol, meaning, and whether a larger value is the stronger degradation."""
+PAPER_BATCHES = {"objective1": 32, "objective2": 16}
+"""Images per batch, over which the paper's means and deviations are taken, by objective."""
