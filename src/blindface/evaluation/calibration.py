@@ -35,7 +35,7 @@ NAMES = {
 class Row:
     """The measured values of one objective: one list per metric, one value per batch."""
 
-    objective: str
+    objective: Objective
     images: int
     batch_size: int
     parameters: str

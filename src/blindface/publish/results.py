@@ -52,7 +52,7 @@ def _without_photographs(reports: Path) -> Iterable[Path]:
 
 def stage_costs(benchmarks: Path) -> str:
     """Wall time, CPU time and memory of each job as CSV text; what was not measured is empty."""
-    return read_job_costs(benchmarks).to_csv(index=False, lineterminator="\n")
+    return str(read_job_costs(benchmarks).to_csv(index=False, lineterminator="\n"))
 
 
 def read_results(folder: Path) -> dict[str, dict[str, float | None]]:
