@@ -19,7 +19,7 @@ from blindface.base.image_table import count_rows, iterate_images, read_images, 
 from blindface.base.images import Image, resize
 from blindface.base.progress import track
 from blindface.evaluation.paper import PAPER_BATCHES, PAPER_METRICS, PAPER_VALUES
-from blindface.params.data import Interpolation
+from blindface.params.data import Interpolation, Objective
 from blindface.restoration.methods import BLIND
 
 NAMES = {
