@@ -1,4 +1,4 @@
-"""`blindface export-pairs`."""
+"""`blindface export-pairs` and `blindface export-onnx`: for other tools."""
 
 from __future__ import annotations
 
@@ -28,3 +28,20 @@ def export_pairs_command(
     from blindface.degradation.export import export_pairs
 
     say(f"{output}: {export_pairs(targets, pairs, output, image, limit, kind)} images")
+
+
+@app.command("export-onnx")
+def export_onnx_command(
+    model: Annotated[Path, typer.Option(dir_okay=False, help="Generator file of any recipe but flow.")],
+    output: Annotated[Path, typer.Option(dir_okay=False, help="The .onnx file to write.")],
+    weights: Annotated[str, typer.Option(help="ema: averaged weights; raw: the last ones.")] = "ema",
+) -> None:
+    """Write a trained model as ONNX: uint8 RGB images in and out, for onnxruntime without PyTorch.
+
+    Example: blindface export-onnx --model data/models/gan1/generator.safetensors --output gan1.onnx
+    """
+    from blindface.base.progress import say
+    from blindface.publish.onnx_export import export_onnx
+
+    difference = export_onnx(model, output, weights)
+    say(f"{output}: {output.stat().st_size / 1e6:.1f} MB, at most {difference} of 255 levels from PyTorch's images")

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def measure(targets: Path, pairs: Path, batch_sizes: Mapping[str, int], display:
 
     metadata = read_metadata(pairs)
     batch_size = batch_sizes[metadata["objective"]]
-    row = Row(metadata["objective"], count_rows(pairs), batch_size, metadata["parameters"])
+    row = Row(cast(Objective, metadata["objective"]), count_rows(pairs), batch_size, metadata["parameters"])
     place = choose_device(device)
     batches = -(-row.images // batch_size)
     for blind, target in track(_batches(targets, pairs, batch_size, display), f"calibrate {row.objective}", batches):

@@ -23,6 +23,7 @@ from blindface.base.images import Image, resize
 from blindface.photographs.colour import to_srgb
 from blindface.photographs.formats import damage, is_heif, is_image, open_image
 from blindface.photographs.names import RAW
+from blindface.photographs.rasters import raster_damage
 
 ORIENTATION = 0x0112
 TURNS = {
@@ -85,8 +86,10 @@ def decode(content: bytes, suffix: str = "") -> Image:
         with open_image(content) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise UnusableError(f"too large: {opened.width}x{opened.height} pixels")
+            tiles = list(getattr(opened, "tile", []))
             opened.load()
-            broken = damage(content, opened.format or "")
+            kind = opened.format or ""
+            broken = damage(content, kind) or raster_damage(content, kind, opened, tiles)
             if broken:
                 raise UnusableError(f"damaged: {broken[:120]}")
             return np.asarray(_upright(to_srgb(opened, content), opened), dtype=np.uint8)

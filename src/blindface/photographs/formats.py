@@ -68,12 +68,13 @@ def damage(content: bytes, kind: str) -> str | None:
 
     kind: Pillow's name of the format.
     """
-    check = {"JPEG": _jpeg, "MPO": _jpeg, "PNG": _png, "GIF": _gif, "WEBP": _webp, "AVIF": _boxes, "JPEG2000": _boxes}
-    check |= {"HEIF": _boxes}
+    check = {"JPEG": jpeg_damage, "MPO": jpeg_damage, "PNG": _png, "GIF": _gif, "WEBP": _webp}
+    check |= dict.fromkeys(("AVIF", "HEIF", "JPEG2000"), _boxes)
     return check[kind](content) if kind in check else None
 
 
-def _jpeg(content: bytes) -> str | None:
+def jpeg_damage(content: bytes) -> str | None:
+    """What libjpeg-turbo warns about in a JPEG, or None."""
     try:
         space = simplejpeg.decode_jpeg_header(content)[2]
         space = space if space in ("GRAY", "CMYK") else "RGB"

@@ -13,6 +13,7 @@ from blindface.base.errors import BlindfaceError
 from blindface.base.files import read_json
 from blindface.base.progress import say
 from blindface.params import TrackParams
+from blindface.restoration.methods import METHODS, current_name
 from blindface.tracking.note import read_note
 from blindface.tracking.record import RUN, Point
 from blindface.tracking.store import SQLITE, WEIGHTS_TAG, Store, StoredRun, first_line, open_store
@@ -83,10 +84,12 @@ def send_scores(store: Store, run_id: str, scores: Path) -> None:
 def score_values(content: dict[str, Any]) -> dict[str, float]:
     """`test/<metric>` of a scores JSON: the mean over images, or over batches for what is defined on batches only.
 
-    The sequence of both objectives, which belongs to two runs, reads `test/sequence/<metric>`.
+    A row that passes more than the run's model, such as the sequence of both objectives, reads
+    `test/sequence/<metric>`.
     """
-    method = str(content.get("method", ""))
-    prefix = "test" if method.startswith("objective") else f"test/{method}"
+    method = current_name(str(content.get("method", "")))
+    is_models_own = method in METHODS and METHODS[method].models == (method,)
+    prefix = "test" if is_models_own else f"test/{method}"
     values = {}
     for name, entry in content.get("metrics", {}).items():
         value = entry.get("image_mean")

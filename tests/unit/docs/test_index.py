@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+
+from blindface.params import Params
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -45,3 +48,18 @@ def test_prose_is_wrapped(page: Path) -> None:
         if is_prose and len(line) > LONGEST:
             long.append(number)
     assert long == []
+
+
+@pytest.mark.parametrize("page", PAGES[:2] + PAGES[3:], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_parameters_that_a_page_names_exist(page: Path) -> None:
+    values = json.loads(Params().model_dump_json())
+    named = re.findall(rf"[`']((?:{'|'.join(values)})\.[a-z_0-9.]+)[`=:]", page.read_text())
+    assert [path for path in named if not path.endswith(".html") and not _is_parameter(values, path)] == []
+
+
+def _is_parameter(values: object, path: str) -> bool:
+    for part in path.rstrip(".").split("."):
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True

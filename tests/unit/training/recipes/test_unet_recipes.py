@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+import os
+import random
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from typer.testing import CliRunner
 
+import blindface.training.monitor.plan
 from blindface.base import image_table
 from blindface.base.errors import InputError, ParameterError
 from blindface.base.images import resize, to_signed
+from blindface.cli.app import app
 from blindface.networks.flow_restorer import FlowRestorer, Sampling, draw_noise
 from blindface.networks.model_file import load_generator, read_header
 from blindface.networks.unet import RestorationUNet
@@ -101,6 +109,52 @@ def test_a_run_stopped_after_every_batch_ends_with_the_same_weights(models: Any,
     states = [run(recipe, own, tmp_path, time_limit=0.0) for _ in range(4)]
     assert states == ["time", "time", "time", "finished"]
     assert digest(tmp_path) == digest(whole)
+
+
+def killed_after(seconds: float, work: Callable[[], object]) -> bool:
+    """Do some work in a copy of this process and kill it after so long; whether it was still at work."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_run_killed_at_any_instant_ends_with_the_same_weights(models: Any, recipe: str, tmp_path: Path) -> None:
+    own, whole = models[recipe]
+    chance = random.Random(f"kill {recipe}")
+
+    def work() -> None:
+        run(recipe, own, tmp_path)
+
+    kills = [killed_after(chance.uniform(0.05, 0.9), work) for _ in range(6)]
+    assert any(kills)
+    work()
+    assert digest(tmp_path) == digest(whole)
+    assert (tmp_path / "generator.safetensors").read_bytes() == (whole / "generator.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("recipe", ("progressive", *RECIPES))
+def test_the_command_tells_the_plan_of_a_recipe(
+    files: TrainFiles, recipe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blindface.training.monitor.plan, "PROBE_SECONDS", 0.0)
+    params = json.dumps({"train": {**PARAMS, "device": "cpu"}})
+    words = ["train", "--plan", "--recipe", recipe, "--objective", "objective1"]
+    result = CliRunner().invoke(app, [*words, "--train", str(files.train), "--params", params])
+    assert result.exit_code == 0, result.output
+    for expected in (f"{recipe}1", "4 images", "GFLOP per image", "images/s on the CPU"):
+        assert expected in result.output
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
