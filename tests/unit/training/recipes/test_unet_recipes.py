@@ -144,7 +144,7 @@ def test_a_run_killed_at_any_instant_ends_with_the_same_weights(models: Any, rec
     assert (tmp_path / "generator.safetensors").read_bytes() == (whole / "generator.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("recipe", ("progressive", *RECIPES))
+@pytest.mark.parametrize("recipe", ["progressive", *RECIPES])
 def test_the_command_tells_the_plan_of_a_recipe(
     files: TrainFiles, recipe: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
