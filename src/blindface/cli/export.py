@@ -1,4 +1,4 @@
-"""`blindface export-pairs`."""
+"""`blindface export-pairs` and `blindface export-images`: what image tables hold, as PNG files."""
 
 from __future__ import annotations
 
@@ -28,3 +28,21 @@ def export_pairs_command(
     from blindface.degradation.export import export_pairs
 
     say(f"{output}: {export_pairs(targets, pairs, output, image, limit, kind)} images")
+
+
+@app.command("export-images")
+def export_images_command(
+    table: Annotated[Path, typer.Option(help="Image table: restored images, targets or pairs.")],
+    output: Annotated[Path, typer.Option(help="The folder to write to; files are named by image id.")],
+    column: Annotated[str | None, typer.Option(help="The image column, where there are several.")] = None,
+    image: Annotated[list[str], typer.Option(help="An image id; may be given several times.")] = [],
+    limit: Annotated[int | None, typer.Option(help="Without ids: only the first so many.", min=1)] = None,
+) -> None:
+    """Write the images of a table as PNG files.
+
+    Example: blindface export-images --table data/restored/progressive2.parquet --output restored
+    """
+    from blindface.base.png import export_images
+    from blindface.base.progress import say
+
+    say(f"{output}: {export_images(table, output, column, image, limit)} images")
