@@ -11,7 +11,7 @@ PORT ?= 5000
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 SNAKEMAKE := snakemake --cores $(CORES)
 
-.PHONY: help environment pyiqa report subset full test lint format readme schema dvc lock ui clean
+.PHONY: help environment pyiqa report subset full test lint format readme rooms schema dvc lock ui clean
 
 help: ## what can be done
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,7 @@ lint: $(READY) ## style, types and format of everything
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 	python workflow/dvc_stages.py --check
+	python workflow/rooms.py --check
 
 format: $(READY) ## put everything into the project's format
 	ruff check --fix .
@@ -62,6 +63,9 @@ format: $(READY) ## put everything into the project's format
 
 readme: $(READY) ## write the README's table of results anew from reports/lfw
 	blindface readme
+
+rooms: $(READY) ## draw the rooms of the code into docs/architecture.md anew
+	python workflow/rooms.py
 
 schema: $(READY) ## write the JSON schema of the parameters anew
 	blindface schema --output workflow/schemas/params.schema.json

@@ -16,6 +16,8 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -93,9 +95,9 @@ def mutate_values(values: dict[str, Any], draw: random.Random) -> None:
     elif kind == 1:
         block[mutate_text(str(path[-1]), draw)] = block.pop(path[-1])
     elif kind == 2:
-        block[draw.choice([1, None, True, 2.5, "x" * 400, b"key", ("a", "b")])] = draw.choice(ODD_VALUES)
+        block[draw.choice([1, None, True, 2.5, "x" * 400, b"key", ("a", "b")])] = deepcopy(draw.choice(ODD_VALUES))
     else:
-        block[path[-1]] = draw.choice(ODD_VALUES)
+        block[path[-1]] = deepcopy(draw.choice(ODD_VALUES))
 
 
 def mutate_text(text: str, draw: random.Random) -> str:
@@ -135,11 +137,20 @@ def mutate_bytes(content: bytes, draw: random.Random) -> bytes:
     return content.decode(errors="replace").encode(draw.choice(["utf-16", "utf-16-be", "utf-32", "utf-8-sig", "cp037"]))
 
 
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    return dict(yaml.safe_load(text))
+
+
+def _values_of(text: str) -> dict[str, Any]:
+    return deepcopy(_parsed(text))
+
+
 def mutated(text: str, draw: random.Random) -> bytes:
     """One broken parameter file."""
     kind = draw.randrange(10)
     if kind < 6:
-        values = yaml.safe_load(text)
+        values = _values_of(text)
         for _ in range(draw.randint(1, 4)):
             if values:
                 mutate_values(values, draw)

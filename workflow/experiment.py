@@ -79,9 +79,10 @@ class Experiment:
                 result[block] = dict(self.values[block])
         return as_json(result)
 
-    def export_tracking(self) -> None:
-        """Set BLINDFACE_TRACK for the jobs' commands: where a run is tracked changes no number, so it is no param."""
+    def export_for_jobs(self) -> None:
+        """Set BLINDFACE_TRACK and BLINDFACE_EXECUTION for the jobs: what changes no result is no param."""
         os.environ["BLINDFACE_TRACK"] = self.slice("track")
+        os.environ["BLINDFACE_EXECUTION"] = self.execution_settings()
 
     def folder_state(self) -> str:
         """What changes when the folder of photographs does; empty for other sources. A missing one is said at once."""

@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 MAIN, PYIQA = "requirements.lock", "requirements-pyiqa.lock"
+BY_HAND = ("heic",)
+"""Extras that are in no lock: who wants them installs them, for their licences."""
 NOT_LOCKED = {"pip", "setuptools", "wheel"}
 """They come with every virtual environment."""
 FRONT = {
@@ -30,6 +32,8 @@ def declared() -> tuple[list[str], list[str]]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     groups = dict(project["optional-dependencies"])
     optional = groups.pop("pyiqa")
+    for name in BY_HAND:
+        groups.pop(name)
     return project["dependencies"] + [name for group in groups.values() for name in group], optional
 
 

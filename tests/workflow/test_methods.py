@@ -117,7 +117,8 @@ def keys_of(values: dict) -> set[str]:
 
 def test_every_parameter_reaches_a_stage(tmp_path):
     """What the report shows of other stages does not count: it shows all of them."""
-    whole = {"restore": {"methods": ["classical1", "mae1", "parallel"]}, "train": {"degradation": "fresh"}}
+    recipes = {"recipes": ["progressive", "mean", "gan", "flow"], "progressive": {"degradation": "fresh"}}
+    whole = {"restore": {"methods": ["classical1", "mae1", "parallel"]}, "train": recipes}
     result = snakemake(
         *("--cores", "8", "-n", "-p", "--config", *(f"{k}={json.dumps(v)}" for k, v in whole.items())),
         *("--", "reports/metrics.md"),
@@ -130,7 +131,10 @@ def test_every_parameter_reaches_a_stage(tmp_path):
         words = shlex.split(command)
         values = [words[place + 1] for place, word in enumerate(words) if word == "--params"]
         found = {key for value in values if value.startswith("{") for key in keys_of(json.loads(value))}
+        given = experiment.Experiment({}, ROOT)
         if "$BLINDFACE_TRACK" in values:
-            found |= keys_of(json.loads(experiment.Experiment({}, ROOT).slice("track")))
+            found |= keys_of(json.loads(given.slice("track")))
+        if "$BLINDFACE_EXECUTION" in values:
+            found |= keys_of(json.loads(given.execution_settings()))
         reached |= {key for key in found if words[1] != "report" or key.startswith("report.")}
     assert keys_of(Params().model_dump()) - reached == set(experiment.GRAPH_KEYS)

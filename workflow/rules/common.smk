@@ -6,7 +6,7 @@ from one_run import hold
 
 prepare_environment(workflow.basedir)
 EXPERIMENT = Experiment(config, workflow.basedir, workflow.overwrite_configfiles)
-EXPERIMENT.export_tracking()
+EXPERIMENT.export_for_jobs()
 OBJECTIVES = ["objective1", "objective2"]
 PARTS = ["train", "validation", "test"]
 

@@ -34,8 +34,6 @@ rule train:
             if EXPERIMENT.values["train"]["device"] == "cpu"
             else EXPERIMENT.values["train"]["processes"]
         ),
-        # Not among the params: what changes no result must not retrain.
-        execution=EXPERIMENT.execution_settings(),
     params:
         code=lambda wildcards: EXPERIMENT.code("train", training_of(wildcards.model)[0]),
         slice=lambda wildcards: EXPERIMENT.train_slice(wildcards.model),
@@ -52,6 +50,6 @@ rule train:
     message:
         "Training {wildcards.model}"
     shell:
-        "blindface train --params {params.slice:q} --params {resources.execution:q} {params.recipe} {params.begin}"
+        'blindface train --params {params.slice:q} --params "$BLINDFACE_EXECUTION" {params.recipe} {params.begin}'
         " --targets {input.targets} --train {input.train} --validation {input.validation}"
         " --landmarks {input.landmarks} --weights {input.weights} --output {params.folder} 2>&1 | tee {log}"

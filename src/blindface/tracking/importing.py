@@ -9,7 +9,7 @@ from blindface.base.errors import BlindfaceError, InputError
 from blindface.base.files import read_json
 from blindface.tracking import record
 from blindface.tracking.scores import send_scores
-from blindface.tracking.store import Store, explain
+from blindface.tracking.store import explain, open_store
 from blindface.tracking.writer import RunWriter
 
 
@@ -29,7 +29,7 @@ def import_run(
     for path in scores:
         read_json(path)
     try:
-        writer = RunWriter(Store(uri), model, experiment, facts, run_name)
+        writer = RunWriter(open_store(uri), model, experiment, facts, run_name)
         complete = writer.complete
         if not complete:
             writer.finish()

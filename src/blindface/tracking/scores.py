@@ -15,7 +15,7 @@ from blindface.base.progress import say
 from blindface.params import TrackParams
 from blindface.tracking.note import read_note
 from blindface.tracking.record import RUN, Point
-from blindface.tracking.store import SQLITE, WEIGHTS_TAG, Store, StoredRun, first_line
+from blindface.tracking.store import SQLITE, WEIGHTS_TAG, Store, StoredRun, first_line, open_store
 
 LIMIT = 60.0
 """Seconds that an evaluation waits for a store before it goes its way."""
@@ -35,7 +35,7 @@ def attach_scores(scores: Path, models: Sequence[Path], track: TrackParams, limi
 
     def work() -> None:
         try:
-            store = Store(track.uri)
+            store = open_store(track.uri)
             for model in models:
                 run = find_run(store, model, track)
                 if run is None:

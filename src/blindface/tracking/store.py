@@ -170,6 +170,11 @@ class Store:
             self.client.set_registered_model_alias(name, "last", version.version)
 
 
+def open_store(uri: str) -> Store:
+    """The store of a uri. A place that is no MLflow is a class with the methods of `Store`, chosen here."""
+    return Store(uri)
+
+
 def _stored(run: Any) -> StoredRun:
     info, data = run.info, run.data
     return StoredRun(

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from blindface.base.progress import say
 from blindface.params import TrackParams
 from blindface.tracking import record
-from blindface.tracking.store import Store, first_line
+from blindface.tracking.store import first_line, open_store
 from blindface.tracking.system import SystemSampler
 from blindface.tracking.writer import RunWriter
 
@@ -92,7 +92,7 @@ class Tracker:
             ending = self._ending.is_set()
             try:
                 if writer is None:
-                    writer = RunWriter(Store(self.track.uri), self.folder, self.track.experiment, self.facts, None)
+                    writer = RunWriter(open_store(self.track.uri), self.folder, self.track.experiment, self.facts, None)
                     writer.open()
                 if ending and self._status == "FINISHED":
                     writer.finish()

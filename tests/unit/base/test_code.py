@@ -18,7 +18,7 @@ COMMANDS = (
 # What reruns when such a module changes, said by hand.
 MODELS = {"train", "restore", "restore-steps"}
 RERUNS = {
-    "degradation/equation.py": {"pairs", "check", "train"},
+    "degradation/equation.py": {"pairs", "check", "train", "evaluate"},
     "networks/layers.py": MODELS,
     "losses/pixel.py": {"train"},
     "training/session/recorded.py": {"train"},
