@@ -1,4 +1,4 @@
-"""`blindface export-pairs` and `blindface export-onnx`: for other tools."""
+"""`blindface export-pairs`, `export-images` and `export-onnx`: images and models for other tools."""
 
 from __future__ import annotations
 
@@ -45,3 +45,21 @@ def export_onnx_command(
 
     difference = export_onnx(model, output, weights)
     say(f"{output}: {output.stat().st_size / 1e6:.1f} MB, at most {difference} of 255 levels from PyTorch's images")
+
+
+@app.command("export-images")
+def export_images_command(
+    table: Annotated[Path, typer.Option(help="Image table: restored images, targets or pairs.")],
+    output: Annotated[Path, typer.Option(help="The folder to write to; files are named by image id.")],
+    column: Annotated[str | None, typer.Option(help="The image column, where there are several.")] = None,
+    image: Annotated[list[str], typer.Option(help="An image id; may be given several times.")] = [],
+    limit: Annotated[int | None, typer.Option(help="Without ids: only the first so many.", min=1)] = None,
+) -> None:
+    """Write the images of a table as PNG files.
+
+    Example: blindface export-images --table data/restored/progressive2.parquet --output restored
+    """
+    from blindface.base.png import export_images
+    from blindface.base.progress import say
+
+    say(f"{output}: {export_images(table, output, column, image, limit)} images")

@@ -1,4 +1,4 @@
-"""`blindface restore` and `blindface restore-steps`: the test part through the trained models."""
+"""`blindface restore`, `restore-steps` and `restore-folder`: images through the trained models."""
 
 from __future__ import annotations
 
@@ -101,3 +101,28 @@ def restore_spread_command(
 
     device = choose_device(parameters.restore.device)
     restore_spread(pairs, model, output, parameters.report.examples, parameters.restore, device)
+
+
+@app.command("restore-folder")
+def restore_folder_command(
+    model: Annotated[Path, typer.Option(dir_okay=False, help="Generator file, such as a published one.")],
+    folder: Annotated[Path, typer.Option(file_okay=False, help="Pictures of faces, cropped like those of LFW.")],
+    output: Annotated[Path, typer.Option(file_okay=False, help="Folder for the restored PNGs, 128x128.")],
+    params: ParamsOption = [],
+) -> None:
+    """Restore a plain folder of your own pictures by one model.
+
+    Each picture's largest centred square is brought to the size that the model takes: 16x16 for objective 1, 128x128
+    for objective 2. No face is looked for.
+
+    Example: blindface restore-folder --model models/objective2.safetensors --folder mine --output restored
+    """
+    choice = load_params(params).restore
+    from blindface.base.device import choose_device
+    from blindface.base.progress import say
+    from blindface.restoration.folder import restore_folder
+
+    done = restore_folder(model, folder, output, choice, choose_device(choice.device))
+    for name, reason in done.left_out.items():
+        say(f"{name} is left out: {reason}")
+    say(f"{output}: {done.pictures} pictures, each brought to {done.input_size}x{done.input_size} px before")

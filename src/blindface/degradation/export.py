@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from blindface.base.errors import InputError
-from blindface.base.files import write_bytes
 from blindface.base.image_table import read_images, read_table
 from blindface.base.images import Image, resize
+from blindface.base.png import write_png
 from blindface.base.progress import track
 
 KINDS = ("blind", "target", "pair")
@@ -39,8 +37,7 @@ def export_pairs(
         some = names[start : start + 256]
         stacks = zip(some, read_images(pairs, "blind", some), read_images(targets, "target", some), strict=True)
         for name, blind, target in stacks:
-            _, encoded = cv2.imencode(".png", cv2.cvtColor(_picture(blind, target, kind), cv2.COLOR_RGB2BGR))
-            write_bytes(folder / f"{_safe(name)}.png", encoded.tobytes())
+            write_png(folder, name, _picture(blind, target, kind))
     return len(names)
 
 
@@ -48,9 +45,3 @@ def _picture(blind: Image, target: Image, kind: str) -> Image:
     if kind == "pair":
         return np.hstack([resize(blind, len(target), "nearest"), target])
     return blind if kind == "blind" else target
-
-
-def _safe(name: str) -> str:
-    if re.search(r"(^|/)\.\.?(/|$)|^/|\\|\0", name):
-        raise InputError(f"the image id {name!r} is no path inside a folder: make the targets again")
-    return name
