@@ -108,7 +108,7 @@ def test_a_fresh_clone_has_nothing_to_do_after_a_pull(clone):
 
 
 def test_plain_snakemake_in_the_clone_knows_what_a_parameter_touches(clone):
-    plan = clone.plan("--config", "train={objective2: {pixel: {final: [90.0, 90.0, 90.0]}}}")
+    plan = clone.plan("--config", "train={progressive: {objective2: {pixel: {final: [90.0, 90.0, 90.0]}}}}")
     assert plan["train"] == 1
     assert not {"fetch_photographs", "make_targets", "degrade", "check_data", "detect_landmarks"} & set(plan)
     assert set(clone.plan("--config", "report={title: Another}")) <= {"all", "write_report"}
