@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,16 +91,16 @@ class Experiment:
         from blindface.photographs.folder import check_folder
 
         folder = Path(self.values["fetch"]["folder"])
-        try:
-            check_folder(folder)
-        except BlindfaceError as error:
-            print(f"blindface: {error}", file=sys.stderr)
-            raise SystemExit(2) from None
+        _or_exit(lambda: check_folder(folder))
         return folder_state(str(folder))
 
     def external_state(self, method: str) -> str:
         """What changes when the folder that an external method restored does."""
-        return folder_state(self.external[method]["folder"])
+        from blindface.restoration.external import check_folder
+
+        folder = self.external[method]["folder"]
+        _or_exit(lambda: check_folder(Path(folder)))
+        return folder_state(folder)
 
     @property
     def mirror(self) -> str:
@@ -211,6 +211,15 @@ def as_json(values: Mapping[str, Any]) -> str:
         lambda text: text[0].replace("{", "\\u007b").replace("}", "\\u007d"),
         json.dumps(values),
     )
+
+
+def _or_exit(check: Callable[[], None]) -> None:
+    """Run a check of what the user gave: Snakemake would wrap its exception in a traceback."""
+    try:
+        check()
+    except BlindfaceError as error:
+        print(f"blindface: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def folder_state(folder: str) -> str:

@@ -189,6 +189,19 @@ def test_a_missing_folder_of_photographs_is_noticed_before_any_job(tmp_path):
     assert "Traceback" not in said
 
 
+def test_a_missing_folder_of_restored_images_is_noticed_before_any_job(tmp_path):
+    entry = f"{{name: theirs, objective: objective2, folder: {tmp_path / 'absent'}}}"
+    result = snakemake(
+        *("--cores", "2", "-n", "reports/metrics.md", "--config", f"restore={{external: [{entry}]}}"),
+        directory=tmp_path,
+        check=False,
+    )
+    said = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert f"{tmp_path}/absent is no folder" in said
+    assert "Traceback" not in said
+
+
 def test_a_gpu_is_asked_for_only_where_it_is_of_use():
     automatic, on_cpu = an_experiment(), an_experiment(restore={"device": "cpu"}, evaluate={"device": "cpu"})
     assert (automatic.gpus("restore"), automatic.gpus("evaluate"), automatic.gpus("restore", of_use=False)) == (1, 1, 0)
