@@ -103,9 +103,9 @@ def test_both_objectives_are_in_mlflow_with_their_test_metrics(first_run):
         assert run.info.status == "FINISHED"
         assert run.info.run_name.startswith(f"{model} tiny")
         assert run.data.tags["overlay"].startswith("tiny")
-        scores = json.loads((first_run / f"data/scores/{objective}.json").read_text())["metrics"]
+        scores = json.loads((first_run / f"data/scores/{model}.json").read_text())["metrics"]
         assert run.data.metrics["test/psnr"] == scores["psnr"]["image_mean"]
         assert "test/sequence/psnr" in run.data.metrics
         points = client.get_metric_history(note.run_id, "step3/pixel")
         assert [point.step for point in points] == [1, 2]
-        assert client.get_model_version_by_alias(f"blindface-{objective}", "last").run_id == note.run_id
+        assert client.get_model_version_by_alias(f"blindface-{model}", "last").run_id == note.run_id

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from blindface.degradation.names import DRAWS
 from blindface.landmarks.table import Landmarks
 from blindface.params import SubgroupsParams
+from blindface.subgroups.draws import DRAWS
 from blindface.subgroups.kinds import (
     ALL,
     LABEL_KINDS,

@@ -101,6 +101,7 @@ def tags_of(facts: Mapping[str, Any]) -> dict[str, str]:
     device = device if isinstance(device, Mapping) else {"name": device}
     tags = {
         "recipe": facts.get("recipe"),
+        "model": model_name(facts["recipe"], facts["objective"]) if facts.get("recipe") else None,
         "objective": facts.get("objective"),
         "overlay": facts.get("overlay") or "none",
         "commit": versions.get("commit"),

@@ -132,7 +132,7 @@ class Store:
         """Log the generator's file as a model of the run, with signature and example; returns MLflow's id of it."""
         from mlflow.entities import LoggedModelOutput
 
-        name = f"blindface-{tags.get('objective', 'objective')}"
+        name = f"blindface-{tags.get('model') or tags.get('objective', 'model')}"
         text = {key: value[:LONGEST_VALUE] for key, value in tags.items() if not key.startswith("mlflow.")}
         model = self.client.create_logged_model(
             run.experiment_id, name, source_run_id=run.run_id, tags=text, params=dict(parameters), model_type="restorer"

@@ -101,7 +101,7 @@ def test_missing_and_broken_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"none\.parquet is missing"):
         image_table.read_table(tmp_path / "none.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(InputError, match=r"broken\.parquet cannot be read"):
+    with pytest.raises(InputError, match=r"broken\.parquet is no image table"):
         image_table.read_table(tmp_path / "broken.parquet")
 
 

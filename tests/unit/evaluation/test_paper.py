@@ -7,12 +7,12 @@ import dataclasses
 import torch
 
 from blindface.degradation.draws import Drawn
-from blindface.degradation.names import DRAWS
 from blindface.evaluation.paper import PAPER_BATCHES, PAPER_METRICS, PAPER_VALUES
 from blindface.networks.generator import Generator
 from blindface.params import validate
 from blindface.params.progressive import STEP_SIZES
 from blindface.restoration.methods import METHODS
+from blindface.subgroups.draws import DRAWS
 
 
 def test_every_drawn_parameter_has_a_name() -> None:

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from blindface.degradation.names import DRAWS
 from blindface.evaluation.paper import PAPER_VALUES, PaperMetric
 from blindface.params.progressive import STEP_SIZES
 from blindface.report.figures.style import LINE_MARGINS, PALETTE, Margins, colour, label_ends, set_title
@@ -17,6 +16,7 @@ from blindface.report.inputs.analysis import SMALL, Bin
 from blindface.report.inputs.material import numeric
 from blindface.report.inputs.scores import Scores, arrow
 from blindface.restoration.methods import Method, method_of
+from blindface.subgroups.draws import DRAWS
 
 TERMS = {
     "psnr": "Validation PSNR (dB)",

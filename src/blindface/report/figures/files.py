@@ -19,7 +19,6 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from blindface.degradation.names import DRAWS
 from blindface.evaluation.paper import PAPER_METRICS
 from blindface.params import OBJECTIVES, Objective
 from blindface.report.figures import montage
@@ -44,6 +43,7 @@ from blindface.report.inputs.material import Material
 from blindface.report.inputs.scores import find, label_of
 from blindface.report.text.groups import read_groups
 from blindface.restoration.methods import method_of, objective_of
+from blindface.subgroups.draws import DRAWS
 
 PICTURES = ("examples", "steps", "degradations")
 """Names of the figures with pictures of faces."""

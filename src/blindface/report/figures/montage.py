@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from blindface.base.images import Image, resize
-from blindface.degradation.names import DRAWS
 from blindface.params import OBJECTIVES
 from blindface.report.figures.style import PALETTE
 from blindface.report.inputs.analysis import mildest_to_strongest, random_ids
 from blindface.report.inputs.material import Material
 from blindface.restoration.methods import BLIND, method_of, objective_of
+from blindface.subgroups.draws import DRAWS
 
 DPI = 160
 CELL = 256

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from blindface.base.randomness import generator
-from blindface.degradation.names import DRAWS
 from blindface.params import DegradationParams
+from blindface.subgroups.draws import DRAWS
 
 SMALL = 10
 """Fewer images than this in a bin are marked as few."""

@@ -14,7 +14,6 @@ from markupsafe import Markup
 from PIL import Image as Pillow
 
 from blindface.base.images import Image
-from blindface.degradation.names import DRAWS
 from blindface.params import OBJECTIVES, Objective
 from blindface.report.figures.files import model_title, title_of
 from blindface.report.figures.montage import draw_text
@@ -22,6 +21,7 @@ from blindface.report.inputs.analysis import Example, choose_examples, mildest_t
 from blindface.report.inputs.material import Material
 from blindface.report.inputs.scores import Scores, decimals, label_of
 from blindface.restoration.methods import objective_of
+from blindface.subgroups.draws import DRAWS
 
 FURTHER_EXAMPLES = 4
 STEP_EXAMPLES = 3

@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from blindface.base.job_costs import read_job_costs
-from blindface.degradation.names import DRAWS
 from blindface.evaluation.paper import PAPER_METRICS
 from blindface.params import OBJECTIVES, Objective
 from blindface.report.figures.charts import (
@@ -35,6 +34,7 @@ from blindface.report.text import facts
 from blindface.report.text.sections import result_sections
 from blindface.report.text.summary import Findings, paragraph
 from blindface.report.text.table import MARKS
+from blindface.subgroups.draws import DRAWS
 
 
 def write_page(material: Material, findings: Findings, photographs: bool, commit: str | None) -> str:
