@@ -10,7 +10,7 @@ AGREE = """
 from blindface.params import validate
 from blindface.training.recipes import Setup, make_recipe
 
-NARROW = {"channels": [4, 8], "blocks": [1, 1]}
+NARROW = {"channels": [4, 4, 4, 8], "blocks": [1, 1, 1, 1]}
 PARAMS = validate({"train": {
     "perceptual": {"backbone": "none"},
     "mean": {**NARROW, "batch_size": 4}, "flow": {**NARROW, "batch_size": 4},
