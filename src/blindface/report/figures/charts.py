@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from blindface.base.images import SIZE
 from blindface.evaluation.paper import PAPER_VALUES, PaperMetric
 from blindface.params.progressive import STEP_SIZES
 from blindface.report.figures.style import LINE_MARGINS, PALETTE, Margins, colour, label_ends, set_title
@@ -46,6 +47,7 @@ def _size(step: int) -> str:
 def draw_term(axes: Axes, history: pd.DataFrame, term: str, title: str) -> None:
     """One column of the history over the epochs, a line per step, labelled at its end."""
     ends = []
+    several = history["step"].nunique() > 1
     for step, part in history.groupby("step"):
         values, epochs = numeric(part, term), numeric(part, "epoch")
         there = np.isfinite(values)
@@ -53,7 +55,9 @@ def draw_term(axes: Axes, history: pd.DataFrame, term: str, title: str) -> None:
             continue
         tint = PALETTE.get(f"step{step}", PALETTE["ink"])
         axes.plot(epochs[there], values[there], color=tint, marker="o" if there.sum() < 15 else None, markersize=3)
-        ends.append((float(epochs[there][-1]), float(values[there][-1]), _size(int(step)), tint))
+        ends.append(
+            (float(epochs[there][-1]), float(values[there][-1]), _size(int(step)) if several else f"{SIZE} px", tint)
+        )
     set_title(axes, title, LINE_MARGINS[0])
     axes.set_xlabel("epoch")
     epochs = np.unique(numeric(history, "epoch"))

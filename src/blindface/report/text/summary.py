@@ -119,8 +119,8 @@ def paragraph(material: Material, found: Sequence[Change]) -> str:
 def _what_was_done(material: Material) -> str:
     text = (
         f"Faces from {SOURCES[material.params.fetch.source]}{_counts(material)} were degraded on purpose: blurred, "
-        "reduced, made noisy and compressed. Two models learned to undo this without being told what was done to an "
-        "image: objective 1 makes 128×128 pixels out of 16×16, objective 2 restores images of 128×128."
+        "reduced, made noisy and compressed. Models learned to undo this without being told what was done to an "
+        "image: those of objective 1 make 128×128 pixels out of 16×16, those of objective 2 restore images of 128×128."
     )
     train, test = material.parts.get("train"), material.parts.get("test")
     if train and test:
