@@ -78,7 +78,7 @@ def _stops(data: bytes, stride: int) -> bool:
 
 
 def _tiff(content: bytes, tags: Any) -> str | None:
-    """The first page of a TIFF. tags: by number."""
+    """The first page of a TIFF, by its tags."""
     tiled = Tiff.TILEOFFSETS in tags
     offsets = tags.get(Tiff.TILEOFFSETS if tiled else Tiff.STRIPOFFSETS, ())
     counts = tags.get(Tiff.TILEBYTECOUNTS if tiled else Tiff.STRIPBYTECOUNTS, ())
@@ -106,7 +106,7 @@ def _stride(tags: Any, tiled: bool) -> int:
 
 
 def _inflate(strip: bytes) -> str | None:
-    """A strip of Deflate ends in zlib's checksum, which libtiff does not always reach."""
+    """A strip of Deflate is a whole stream of zlib; libtiff passes over some damage within."""
     stream = zlib.decompressobj()
     try:
         while strip and not stream.eof:

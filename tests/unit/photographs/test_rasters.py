@@ -32,6 +32,12 @@ WHOLE = {
     "black below a dim edge": np.where(np.arange(160)[:, None, None] < 90, PIXELS // 40, 0).astype(np.uint8),
 }
 PLAIN = ["TIFF", "BMP", "PPM", "TGA", "SGI"]
+LACKS = [("PPM", "RGBA"), ("PPM", "P"), ("SGI", "P"), ("SGI", "1")]
+
+
+def pairs(*modes: str) -> list[tuple[str, str]]:
+    """Containers and the modes that they can hold."""
+    return [(kind, mode) for kind in PLAIN for mode in modes if (kind, mode) not in LACKS]
 
 
 def saved(pixels: np.ndarray | Pillow.Image, kind: str, mode: str = "RGB", **options: object) -> bytes:
@@ -41,12 +47,9 @@ def saved(pixels: np.ndarray | Pillow.Image, kind: str, mode: str = "RGB", **opt
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", PLAIN)
-@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize(("kind", "mode"), pairs("RGB", "L", "RGBA"))
 @pytest.mark.parametrize("share", [0.37, 0.52, 0.9])
 def test_uncompressed_pixels_that_stop_within_a_row_are_damage(kind: str, mode: str, share: float) -> None:
-    if (kind, mode) == ("PPM", "RGBA"):
-        pytest.skip("PPM has no alpha")
     whole = saved(IMAGE, kind, mode)
     channels = {"RGB": 3, "L": 1, "RGBA": 4}[mode]
     row = (201 * channels + 3) // 4 * 4 if kind == "BMP" else 201 * (1 if kind == "SGI" else channels)
@@ -57,13 +60,8 @@ def test_uncompressed_pixels_that_stop_within_a_row_are_damage(kind: str, mode: 
 
 
 @pytest.mark.parametrize("name", WHOLE)
-@pytest.mark.parametrize("kind", PLAIN)
-@pytest.mark.parametrize("mode", ["RGB", "L", "1", "P"])
+@pytest.mark.parametrize(("kind", "mode"), pairs("RGB", "L", "1", "P"))
 def test_black_borders_and_dark_pictures_are_no_damage(kind: str, name: str, mode: str) -> None:
-    if mode == "P" and kind in ("PPM", "SGI"):
-        pytest.skip("has no palette")
-    if (mode, kind) == ("1", "SGI"):
-        pytest.skip("has no single bits")
     for pixels in (WHOLE[name], WHOLE[name][::-1], WHOLE[name][:, ::-1]):
         assert decode(saved(np.ascontiguousarray(pixels), kind, mode)).ndim == 3
 
@@ -84,27 +82,28 @@ def test_run_lengths_never_hold_many_zeros(kind: str, options: dict[str, object]
         decode(whole[:half] + bytes(len(whole) - half))
 
 
-@pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "tiff_deflate", "packbits", "jpeg"])
-@pytest.mark.parametrize("harm", ["empty end of the strips", "changed bytes"])
+@pytest.mark.parametrize(
+    ("compression", "harm"),
+    [
+        *((name, "empty") for name in ("tiff_adobe_deflate", "tiff_deflate", "tiff_lzw", "packbits", "jpeg")),
+        *((name, "changed") for name in ("tiff_adobe_deflate", "tiff_deflate", "jpeg")),
+    ],
+)
 def test_strips_of_a_tiff_are_checked(compression: str, harm: str) -> None:
     whole = saved(IMAGE, "TIFF", compression=compression, **({"quality": 90} if compression == "jpeg" else {}))
     assert decode(whole).shape == (160, 201, 3)
     image = Pillow.open(io.BytesIO(whole))
     offset, size = image.tag_v2[273][-1], image.tag_v2[279][-1]  # type: ignore[attr-defined]
-    harmed = bytearray(whole)
-    if harm == "changed bytes":
-        if compression == "packbits":
-            pytest.skip("has no checksum: docs/data.md says so")
-        harmed[offset + size // 2 : offset + size // 2 + 200] = np.random.default_rng(0).bytes(200)
-    else:
-        harmed[offset + size // 2 : offset + size] = bytes(size - size // 2)
+    end = offset + size if harm == "empty" else offset + size // 2 + 200
+    start = offset + size // 2
+    harmed = whole[:start] + (bytes(end - start) if harm == "empty" else rng.bytes(end - start)) + whole[end:]
     with pytest.raises(UnusableError):
-        decode(bytes(harmed))
+        decode(harmed)
 
 
 def test_a_wrong_checksum_of_a_deflate_strip_is_damage() -> None:
     whole = bytearray(saved(IMAGE, "TIFF", compression="tiff_adobe_deflate"))
     image = Pillow.open(io.BytesIO(whole))
     whole[image.tag_v2[273][0] + image.tag_v2[279][0] - 1] ^= 1  # type: ignore[attr-defined]
-    with pytest.raises(UnusableError, match=r"damaged: a strip of it|unreadable: decoder error"):
+    with pytest.raises(UnusableError, match="decoder error"):
         decode(bytes(whole))
