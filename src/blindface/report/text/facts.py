@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blindface.evaluation.failures import sentences as failure_sentences
+from blindface.params.recipes import RECIPES, RecipeName, split_model
 from blindface.report.inputs.material import Material
 from blindface.report.inputs.names import SOURCES
 from blindface.restoration.methods import method_of
@@ -74,12 +75,20 @@ def _tested(material: Material) -> str:
 
 
 def _epochs(material: Material) -> str:
+    """Epochs by model; where a training was left early, of how many."""
     done = {name: int(frame["epoch"].nunique()) for name, frame in material.history.items()}
     if not done:
-        return f"{material.params.train.progressive.epochs} asked for; no history was given"
-    texts = [f"{_label(name)}: {count}" for name, count in done.items()]
-    asked = material.params.train.progressive.epochs
-    return ", ".join(texts) + ("" if set(done.values()) == {asked} else f" (asked for: {asked})")
+        return "no history was given"
+    texts = []
+    for name, count in done.items():
+        asked = material.params.train.of(_recipe(name)).epochs
+        texts.append(f"{_label(name)}: {count}" + ("" if count == asked else f" of {asked}"))
+    return ", ".join(texts)
+
+
+def _recipe(model: str) -> RecipeName:
+    """The recipe that trained a model; rows of one loss alone and models of before recipes are the paper's."""
+    return next((recipe for recipe in RECIPES if split_model(model)[0] == recipe), "progressive")
 
 
 def _tracked(material: Material) -> str:
